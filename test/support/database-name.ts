@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+
+const PREFIX = 'leadline-test'
+
+/** Names one run of the tests: when it started (base 36, so that names sort by age) and a random part. */
+export function newRunId(): string {
+  return Date.now().toString(36) + randomBytes(3).toString('hex')
+}
+
+/** The database of one worker of one run. Two runs on one server, or two workers, never share one. */
+export function databaseName(runId: string, workerId: string): string {
+  const name = `${PREFIX}-${runId}-${workerId}`
+  if (!isDatabaseOf(runId, name)) throw new Error(`'${name}' is not a name for a test database`)
+  return name
+}
+
+/** Whether this run made up that name: everything that empties or drops a database asks first. */
+export function isDatabaseOf(runId: string, name: string): boolean {
+  return /^[a-z0-9]{8,}$/.test(runId) && new RegExp(`^${PREFIX}-${runId}-[0-9]{1,4}$`).test(name)
+}
+
+/**
+ * The database of this worker process. Vitest numbers the places of its pool, and gives a place to the next test
+ * file only after the one before has ended: files that share a database never run at the same time.
+ */
+export function workerDatabase({ runId, uri }: { runId: string; uri: string }): {
+  name: string
+  uri: string
+} {
+  const name = databaseName(runId, process.env.VITEST_POOL_ID ?? '')
+  return { name, uri: withDatabaseName(uri, name) }
+}
+
+/**
+ * The connection string of another database on the same deployment. Credentials keep being checked where they
+ * were: the driver would look them up in the new database.
+ */
+export function withDatabaseName(uri: string, name: string): string {
+  const [, server, database, query] = /^([^/]+:\/\/[^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(uri) ?? []
+  if (server === undefined) throw new Error('The URI of the test database is not a connection string')
+  const options = new URLSearchParams(query)
+  const namesAuthSource = [...options.keys()].some(option => option.toLowerCase() === 'authsource')
+  if (server.includes('@') && !namesAuthSource)
+    options.set('authSource', decodeURIComponent(database || 'admin'))
+  return `${server}/${name}${options.size > 0 ? `?${options}` : ''}`
+}
