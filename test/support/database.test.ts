@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, inject, it } from 'vitest'
-import { emptyDatabase, testDatabase } from './database.js'
+import { allCollections } from '../../lib/domain/registry.js'
+import { deleteAllDocuments, emptyDatabase, testDatabase } from './database.js'
 
 beforeEach(() => emptyDatabase())
 
@@ -10,6 +11,17 @@ describe('the database of a worker', () => {
     expect(name).toBe(`leadline-test-${inject('databaseServer').runId}-${process.env.VITEST_POOL_ID}`)
     expect(new URL(uri).pathname).toBe(`/${name}`)
     expect(db.databaseName).toBe(name)
+  })
+
+  it('has the indexes of the product', async () => {
+    const { db } = testDatabase()
+
+    for (const { name, indexes } of allCollections) {
+      const existing = await db.collection(name).indexes()
+      expect(existing.map(index => index.name)).toEqual(
+        expect.arrayContaining(indexes.map(index => index.name)),
+      )
+    }
   })
 
   it('loses its documents but keeps its indexes', async () => {
@@ -28,7 +40,7 @@ describe('the database of a worker', () => {
   it('is the only one that is emptied', async () => {
     const { client } = testDatabase()
 
-    await expect(emptyDatabase(client.db('leadline'))).rejects.toThrow(
+    await expect(deleteAllDocuments(client.db('leadline'))).rejects.toThrow(
       `'leadline' is not a database of this test run`,
     )
   })

@@ -1,5 +1,6 @@
 import { type Db, MongoClient } from 'mongodb'
 import { inject } from 'vitest'
+import { allCollections } from '../../lib/domain/registry.js'
 import { isDatabaseOf, workerDatabase } from './database-name.js'
 import type { DatabaseServerKind } from './database-server.js'
 
@@ -25,17 +26,39 @@ export function testDatabase(): TestDatabase {
   return opened
 }
 
+let indexed: Promise<void> | undefined
+
 /**
- * Deletes every document of a test database, of this worker's by default, and keeps collections and indexes. For
- * `beforeEach`: a test file finds what the one before it left.
+ * Deletes every document of this worker's database and keeps collections and indexes; the first call of a test
+ * file also creates the product's indexes. For `beforeEach`: a file finds what the one before it left.
+ */
+export async function emptyDatabase(): Promise<void> {
+  const { db } = testDatabase()
+  indexed ??= createIndexes(db)
+  await indexed
+  await deleteAllDocuments(db)
+}
+
+/**
+ * Deletes every document of a database.
  *
  * @throws {Error} when this run did not make up the database's name.
  */
-export async function emptyDatabase(db: Db = testDatabase().db): Promise<void> {
+export async function deleteAllDocuments(db: Db): Promise<void> {
   if (!isDatabaseOf(inject('databaseServer').runId, db.databaseName)) {
     throw new Error(`'${db.databaseName}' is not a database of this test run: it is not emptied`)
   }
   const collections = await db.listCollections({ type: 'collection' }, { nameOnly: true }).toArray()
   const own = collections.filter(({ name }) => !name.startsWith('system.'))
   await Promise.all(own.map(({ name }) => db.collection(name).deleteMany({})))
+}
+
+// Not by the collections' own ensureIndexes(): a test may count what the product's first use of a collection does.
+async function createIndexes(db: Db): Promise<void> {
+  const withIndexes = allCollections.filter(({ indexes }) => indexes.length > 0)
+  await Promise.all(
+    withIndexes.map(({ name, indexes }) =>
+      db.collection(name).createIndexes(indexes.map(index => ({ ...index }))),
+    ),
+  )
 }
