@@ -1,0 +1,115 @@
+import { z } from 'zod'
+
+/** A deployment whose environment is wrong. Its problems name variables and rules, never a value. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The environment is not valid: ${problems.join('; ')}`)
+    this.name = 'ConfigurationError'
+    this.problems = problems
+  }
+}
+
+const mongoUri = z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must start with mongodb:// or mongodb+srv://')
+
+const Origin = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '') {
+    context.addIssue('must be a list of origins like https://app.example.com')
+    return z.NEVER
+  }
+  return url.origin
+})
+
+const Variables = z.object({
+  MONGO_URI: mongoUri.optional(),
+  MONGODB_URI: mongoUri.optional(),
+  DATA_STORE: z.enum(['mongo', 'file'], 'must be mongo or file').optional(),
+  ADMIN_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
+  CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  APP_ORIGINS: z
+    .string()
+    .default('')
+    .transform(list => list.split(/[\s,]+/).filter(origin => origin !== ''))
+    .pipe(z.array(Origin)),
+  RATE_LIMIT_SCALE: z.coerce
+    .number('must be a number')
+    .positive('must be above 0')
+    .max(1_000_000, 'must be at most 1,000,000')
+    .default(1),
+  LOG_LEVEL: z.enum(['info', 'error', 'silent'], 'must be info, error or silent').default('info'),
+  NODE_ENV: z.string().optional(),
+  VERCEL: z.string().optional(),
+  VERCEL_ENV: z.string().optional(),
+})
+
+/** The environment as the product sees it. */
+export interface Env {
+  /** Where the database is; undefined where none was given, which the first use of the database reports. */
+  mongoUri: string | undefined
+  adminToken: string | undefined
+  cronSecret: string | undefined
+  /** Origins of our own pages (consoles): always allowed, whatever domains a project lists. */
+  appOrigins: readonly string[]
+  /** Multiplies every rate limit; 1 in production. */
+  rateLimitScale: number
+  logLevel: 'info' | 'error' | 'silent'
+}
+
+/**
+ * Reads an environment: an empty variable counts as unset, since dashboards and copied `.env` files leave
+ * such behind.
+ *
+ * @throws {ConfigurationError} with every problem at once.
+ */
+export function readEnv(source: Readonly<Record<string, string | undefined>>): Env {
+  const given = Object.fromEntries(
+    Object.entries(source).map(([name, value]) => [name, value?.trim() || undefined]),
+  )
+  const parsed = Variables.safeParse(given)
+  const problems = (parsed.error?.issues ?? []).map(issue => `${String(issue.path[0])} ${issue.message}`)
+
+  const { MONGO_URI, MONGODB_URI, DATA_STORE, VERCEL, VERCEL_ENV, NODE_ENV } = given
+  if (MONGO_URI && MONGODB_URI && MONGO_URI !== MONGODB_URI)
+    problems.push('MONGO_URI and MONGODB_URI are both set and differ: keep one')
+  if (DATA_STORE === 'file' && VERCEL)
+    problems.push('DATA_STORE must be mongo on Vercel: nothing written to its disk is kept')
+  if (DATA_STORE === 'mongo' && !MONGO_URI && !MONGODB_URI)
+    problems.push('MONGO_URI must be set where DATA_STORE is mongo')
+  const production = VERCEL_ENV ? VERCEL_ENV === 'production' : NODE_ENV === 'production'
+  if (production && parsed.data && parsed.data.RATE_LIMIT_SCALE !== 1)
+    problems.push('RATE_LIMIT_SCALE is for tests and load runs: it must not be set in production')
+
+  if (!parsed.success || problems.length > 0) throw new ConfigurationError(problems)
+  return {
+    mongoUri: parsed.data.MONGO_URI ?? parsed.data.MONGODB_URI,
+    adminToken: parsed.data.ADMIN_TOKEN,
+    cronSecret: parsed.data.CRON_SECRET,
+    appOrigins: parsed.data.APP_ORIGINS,
+    rateLimitScale: parsed.data.RATE_LIMIT_SCALE,
+    logLevel: parsed.data.LOG_LEVEL,
+  }
+}
+
+let cached: Env | undefined
+
+/**
+ * The environment of this process, read once.
+ *
+ * @throws {ConfigurationError} on every call until the process has a valid environment.
+ */
+export function env(): Env {
+  cached ??= readEnv(process.env)
+  return cached
+}
+
+/** What a deployment should set and has not: one sentence each, names only. Shown by `/api/health`. */
+export function configurationWarnings(current: Env): string[] {
+  const warnings: string[] = []
+  if (!current.adminToken) warnings.push('ADMIN_TOKEN is not set: nobody can list leads.')
+  if (!current.cronSecret) warnings.push('CRON_SECRET is not set: the maintenance cron is refused.')
+  if (current.rateLimitScale !== 1)
+    warnings.push('RATE_LIMIT_SCALE is set: rate limits are not the real ones.')
+  return warnings
+}
