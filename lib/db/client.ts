@@ -1,0 +1,73 @@
+import { attachDatabasePool } from '@vercel/functions'
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
+import { env } from '../env.js'
+import { AppError } from '../errors.js'
+import { unavailable } from './errors.js'
+
+const DEFAULT_DATABASE = 'leadline'
+
+/**
+ * A function instance serves few requests at a time and there may be hundreds of instances: the pool is small
+ * and its connections are given back soon. The selection timeout bounds what a request waits while the
+ * database is away: the sum of a limiter's patience and this stays below three seconds.
+ */
+const options: MongoClientOptions = {
+  appName: 'leadline',
+  maxPoolSize: 10,
+  maxIdleTimeMS: 5_000,
+  waitQueueTimeoutMS: 2_000,
+  serverSelectionTimeoutMS: 2_000,
+  connectTimeoutMS: 2_000,
+  // Acknowledged means kept: by a majority of a replica set, and in the journal of a standalone mongod.
+  writeConcern: { w: 'majority', journal: true },
+  ignoreUndefined: true,
+}
+
+/** A symbol of the process, so that a module loaded twice (a dev reload, two bundles) still shares one client. */
+const slot = Symbol.for('leadline.database')
+const shared = globalThis as { [slot]?: Promise<Db> | undefined }
+
+/**
+ * The database, over the one client of this process. A failed attempt to connect is forgotten: a cold start
+ * during a fail-over must not poison the instance, the next request tries again.
+ *
+ * @throws {AppError} `unavailable` while the database cannot be reached, `not_configured` without a URI.
+ */
+export function database(): Promise<Db> {
+  shared[slot] ??= connect().catch(error => {
+    shared[slot] = undefined
+    throw error
+  })
+  return shared[slot]
+}
+
+/** Closes the client of this process, if there is one. For scripts and tests: a function never ends. */
+export async function closeDatabase(): Promise<void> {
+  const open = shared[slot]
+  shared[slot] = undefined
+  const db = await open?.catch(() => undefined)
+  await db?.client.close()
+}
+
+async function connect(): Promise<Db> {
+  const { mongoUri } = env()
+  if (mongoUri === undefined)
+    throw new AppError('not_configured', 'No database is configured: set MONGO_URI.')
+  const client = new MongoClient(mongoUri, options)
+  try {
+    await client.connect()
+  } catch (error) {
+    await client.close()
+    // Whatever it was (no route, no DNS record, refused credentials), for a client the database is away.
+    throw unavailable(error)
+  }
+  // Vercel suspends an idle instance: this lets the pool close its idle connections first.
+  attachDatabasePool(client)
+  return client.db(databaseName(mongoUri))
+}
+
+/** The database that a URI names; one without a name means `leadline`, not the driver's `test`. */
+function databaseName(uri: string): string {
+  const [, name] = /^[^:]+:\/\/[^/?]+\/([^?]+)/.exec(uri) ?? []
+  return name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name)
+}
