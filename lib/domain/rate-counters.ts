@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { collection } from '../db/collection.js'
+import { isDuplicateKey } from '../db/errors.js'
+
+/** How often one key was seen in one window of one policy. */
+export const RateCounter = z.object({
+  /** Hash of policy, key and window: the key may be an address, which is nobody's to read. */
+  _id: z.string(),
+  count: z.number().int().positive(),
+  expiresAt: z.date(),
+})
+export type RateCounter = z.infer<typeof RateCounter>
+
+export const rateCounters = collection<RateCounter>({
+  name: 'ratelimits',
+  schema: RateCounter,
+  indexes: [{ name: 'expiresAt', key: { expiresAt: 1 }, expireAfterSeconds: 0 }],
+})
+
+/**
+ * Counts one hit in the window that contains `now` and returns how many there are, this one included. Atomic,
+ * so that of any number of concurrent hits each gets a count of its own.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function countHit(
+  policy: string,
+  key: string,
+  windowSeconds: number,
+  now: Date,
+): Promise<{ count: number; windowEndsAt: Date }> {
+  const windowMs = windowSeconds * 1000
+  const window = Math.floor(now.getTime() / windowMs)
+  const windowEndsAt = new Date((window + 1) * windowMs)
+  const _id = createHash('sha256')
+    .update(JSON.stringify([policy, key, window]))
+    .digest('base64url')
+  const counters = await rateCounters.open()
+  const hit = () =>
+    counters.findOneAndUpdate(
+      { _id },
+      { $inc: { count: 1 }, $setOnInsert: { expiresAt: windowEndsAt } },
+      // A counter lost in a crash is no loss: it need not wait for the journal as what we acknowledge does.
+      { upsert: true, returnDocument: 'after', writeConcern: { w: 1, journal: false } },
+    )
+  // Two first hits at once may both try to insert: the loser finds the winner's document when it tries again.
+  const counter = await hit().catch(error => {
+    if (isDuplicateKey(error)) return hit()
+    throw error
+  })
+  return { count: counter?.count ?? 1, windowEndsAt }
+}

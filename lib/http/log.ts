@@ -1,0 +1,53 @@
+import { MongoServerError } from 'mongodb'
+import { ConfigurationError, env } from '../env.js'
+import type { ErrorCode } from '../errors.js'
+
+/** What is logged of a request. Nothing in it says who: no address, no path parameter, no query, no body. */
+export interface RequestLog {
+  requestId: string
+  /** The route's template (`/api/leads/:id`), not the path that was asked for. */
+  route: string
+  method: string
+  status: number
+  durationMs: number
+  code?: ErrorCode
+}
+
+/** Writes the one line of a finished request: as an error where it was our failure, with what went wrong. */
+export function logRequest(entry: RequestLog, failure?: unknown): void {
+  if (entry.status >= 500) write('error', { ...entry, ...describe(failure) })
+  else write('info', { ...entry })
+}
+
+/** Writes the failure of work that went on after the answer. */
+export function logBackgroundFailure(requestId: string, route: string, failure: unknown): void {
+  write('error', { requestId, route, background: true, ...describe(failure) })
+}
+
+const SEVERITY = { info: 0, error: 1, silent: 2 }
+
+function write(level: 'info' | 'error', fields: Record<string, unknown>): void {
+  if (SEVERITY[level] < SEVERITY[threshold()]) return
+  const line = JSON.stringify({ level, time: new Date().toISOString(), ...fields })
+  if (level === 'error') console.error(line)
+  else console.log(line)
+}
+
+function threshold(): 'info' | 'error' | 'silent' {
+  try {
+    return env().logLevel
+  } catch {
+    return 'info'
+  }
+}
+
+/** An error without the data in it: a server's message quotes values ("dup key: { phone: … }"). */
+function describe(failure: unknown): Record<string, unknown> {
+  if (failure === undefined) return {}
+  if (!(failure instanceof Error)) return { error: typeof failure }
+  if (failure instanceof ConfigurationError) return { error: failure.name, problems: failure.problems }
+  if (failure instanceof MongoServerError)
+    return { error: failure.name, mongoCode: failure.code, mongoCodeName: failure.codeName }
+  const cause = failure.cause === undefined ? {} : { cause: describe(failure.cause) }
+  return { error: failure.name, message: failure.message, stack: failure.stack, ...cause }
+}

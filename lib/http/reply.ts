@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto'
+import { AppError, errorTable } from '../errors.js'
+
+/** What a handler answers with: data, which the pipeline turns into a response. */
+export interface Reply {
+  status: number
+  body: unknown
+  headers: Record<string, string>
+}
+
+/** 200 with this body. */
+export function ok(body: unknown, headers: Record<string, string> = {}): Reply {
+  return { status: 200, body, headers }
+}
+
+/** 201 with this body. */
+export function created(body: unknown): Reply {
+  return { status: 201, body, headers: {} }
+}
+
+/** The one shape of an error, which satisfies every old client: some read `error`, some `message`. */
+export interface ErrorBody {
+  success: false
+  code: string
+  error: string
+  message: string
+  details?: AppError['details']
+  requestId: string
+}
+
+/** An error as the reply that says it. What is not an `AppError` is our bug and says nothing of itself. */
+export function errorReply(error: unknown, requestId: string): Reply {
+  const known = error instanceof AppError ? error : new AppError('internal')
+  const { code, message, details, retryAfterSeconds } = known
+  const body: ErrorBody = {
+    success: false,
+    code,
+    error: message,
+    message,
+    ...(details && { details }),
+    requestId,
+  }
+  return {
+    status: errorTable[code].status,
+    body,
+    headers: retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) },
+  }
+}
+
+/**
+ * Set on every answer. `cross-origin` because widgets read us from any site; nothing we send is a page, so a
+ * browser that shows it as one may load and frame nothing.
+ */
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=63072000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+}
+
+/**
+ * The response of a reply. One that may be cached carries an ETag, and is a 304 without a body where the client
+ * has it already (RFC 9110, section 13.1.2); `HEAD` gets the same headers without the body.
+ */
+export function toResponse(reply: Reply, request: Request, headers: Record<string, string>): Response {
+  const all = new Headers({ 'Cache-Control': 'no-store', ...SECURITY_HEADERS, ...headers, ...reply.headers })
+  if (reply.body === undefined) return new Response(null, { status: reply.status, headers: all })
+
+  const text = JSON.stringify(reply.body)
+  all.set('Content-Type', 'application/json; charset=utf-8')
+  if (reply.status === 200 && all.get('Cache-Control') !== 'no-store') {
+    const tag = createHash('sha256').update(text).digest('base64url').slice(0, 22)
+    all.set('ETag', `"${tag}"`)
+    if (matches(request.headers.get('if-none-match'), tag)) {
+      all.delete('Content-Type')
+      return new Response(null, { status: 304, headers: all })
+    }
+  }
+  const body = request.method === 'HEAD' ? null : text
+  return new Response(body, { status: reply.status, headers: all })
+}
+
+/** Weak comparison: a proxy that compresses marks our tag as weak. */
+function matches(ifNoneMatch: string | null, tag: string): boolean {
+  if (ifNoneMatch === null) return false
+  const tags = ifNoneMatch.split(',').map(candidate => candidate.trim().replace(/^W\//, ''))
+  return tags.includes('*') || tags.includes(`"${tag}"`)
+}

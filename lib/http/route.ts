@@ -1,0 +1,180 @@
+import { waitUntil } from '@vercel/functions'
+import type { z } from 'zod'
+import { type Access, authenticate, type Caller, type CallerOf } from '../auth/callers.js'
+import { AppError, invalidField } from '../errors.js'
+import { enforceLimit, type LimitState } from '../rate-limit/enforce.js'
+import { type PolicyName, policies } from '../rate-limit/policies.js'
+import { readJson } from './body.js'
+import { clientAddress, clientNetwork } from './client-address.js'
+import { isOriginAllowed, type OriginScope } from './cors.js'
+import { logBackgroundFailure } from './log.js'
+import type { Reply } from './reply.js'
+import { validate } from './validate.js'
+
+const DEFAULT_MAX_BODY_BYTES = 64 * 1024
+
+/** One verb of one route as data: what the pipeline does with a request, and what OpenAPI says of it. */
+export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
+  summary: string
+  access: A
+  limit: PolicyName
+  /** Path parameters, by the names in the path's template. */
+  params?: z.ZodType<P>
+  /** Query parameters; unknown ones (cache busters) are dropped by the schema. */
+  query?: z.ZodType<Q>
+  body?: z.ZodType<B>
+  maxBodyBytes?: number
+  /** Finds the project that the request names: only a page of one of its domains gets past here. */
+  project?: (input: { params: P; query: Q; body: B; origin: string | null }) => Promise<S>
+  /** What a success looks like, by status. Errors are the same everywhere. */
+  responses: Readonly<Record<number, { description: string; schema?: z.ZodType }>>
+}
+
+/** What a handler may know of the request beside its input. */
+export interface RequestContext {
+  requestId: string
+  now: Date
+  origin: string | null
+  clientAddress: string
+  userAgent: string
+  /** The client's `Idempotency-Key`, where it sent one. */
+  idempotencyKey: string | undefined
+  /** The client asked for errors rather than repairs: `Prefer: handling=strict` (RFC 7240, section 4.4). */
+  strict: boolean
+  /** Lets work go on after the answer; its failure is logged. */
+  background(task: Promise<unknown>): void
+  /** Logs a failure that does not change the answer. */
+  logFailure(failure: unknown): void
+}
+
+export interface HandlerInput<A extends Access, P, Q, B, S> {
+  params: P
+  query: Q
+  body: B
+  caller: CallerOf<A>
+  project: S
+  context: RequestContext
+}
+
+/** A request on its way through the pipeline. `limit` is filled in as soon as it is known, for the headers. */
+export interface Exchange {
+  request: Request
+  requestId: string
+  /** The template of the path. */
+  path: string
+  pathParams: Readonly<Record<string, string>>
+  limit?: LimitState | undefined
+}
+
+/** A route whose types are settled: what `serve` mounts and other tools read. */
+export interface Route {
+  declaration: RouteDeclaration<Access, unknown, unknown, unknown, OriginScope | undefined>
+  run(exchange: Exchange): Promise<Reply>
+}
+
+/** A page that its project does not list: answered without the CORS headers that would let it read on. */
+export class OriginRefused extends AppError {
+  constructor() {
+    super('forbidden', 'This site is not one of the domains of the project.')
+  }
+}
+
+/**
+ * Declares one verb of a route. The handler gets validated input and returns a reply; everything it throws is
+ * answered in the one error envelope.
+ */
+export function route<
+  const A extends Access,
+  P = undefined,
+  Q = undefined,
+  B = undefined,
+  S extends OriginScope | undefined = undefined,
+>(
+  declaration: RouteDeclaration<A, P, Q, B, S>,
+  handler: (input: HandlerInput<A, P, Q, B, S>) => Promise<Reply> | Reply,
+): Route {
+  async function prepare({ request, pathParams }: Exchange): Promise<{
+    params: P
+    query: Q
+    body: B
+    project: S
+  }> {
+    const { searchParams } = new URL(request.url)
+    const params = await parse(declaration.params, pathParams, 'params')
+    const query = await parse(declaration.query, Object.fromEntries(searchParams), 'query')
+    const body = declaration.body
+      ? await validate(
+          declaration.body,
+          await readJson(request, declaration.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES),
+        )
+      : (undefined as B)
+    const origin = request.headers.get('origin')
+    const project = (await declaration.project?.({ params, query, body, origin })) as S
+    if (project && !isOriginAllowed(origin, project)) throw new OriginRefused()
+    return { params, query, body, project }
+  }
+
+  async function run(exchange: Exchange): Promise<Reply> {
+    const context = contextOf(exchange)
+    const caller = await admit(exchange, declaration.access, context)
+    const key = policies[declaration.limit].per === 'caller' ? callerKey(caller) : networkKey(context)
+    // The count and the project are two round trips to the database that need not wait for each other.
+    const [limit, input] = await Promise.allSettled([
+      enforceLimit(declaration.limit, key, context.now),
+      prepare(exchange),
+    ])
+    if (limit.status === 'rejected') throw limit.reason
+    exchange.limit = limit.value
+    if (input.status === 'rejected') throw input.reason
+    return handler({ ...input.value, caller, context })
+  }
+
+  return { declaration: declaration as unknown as Route['declaration'], run }
+}
+
+/** Authenticates, and counts a failure against its address: guessing is bounded, the right credentials never. */
+async function admit<A extends Access>(
+  { request }: Exchange,
+  access: A,
+  context: RequestContext,
+): Promise<CallerOf<A>> {
+  try {
+    return authenticate(request, access)
+  } catch (error) {
+    await enforceLimit('authentication-failure', networkKey(context), context.now)
+    throw error
+  }
+}
+
+async function parse<T>(schema: z.ZodType<T> | undefined, input: unknown, prefix: string): Promise<T> {
+  return schema ? validate(schema, input, prefix) : (undefined as T)
+}
+
+function callerKey(caller: Caller): string {
+  return caller.kind === 'public' ? caller.kind : caller.id
+}
+
+function networkKey(context: RequestContext): string {
+  return clientNetwork(context.clientAddress)
+}
+
+function contextOf({ request, requestId, path }: Exchange): RequestContext {
+  const header = (name: string) => request.headers.get(name)
+  const logFailure = (failure: unknown) => logBackgroundFailure(requestId, path, failure)
+  const idempotencyKey = header('idempotency-key')?.trim()
+  if (idempotencyKey && idempotencyKey.length > 255)
+    throw invalidField('headers.idempotency-key', 'must have at most 255 characters')
+  return {
+    requestId,
+    now: new Date(),
+    origin: header('origin'),
+    clientAddress: clientAddress(request),
+    userAgent: header('user-agent') ?? '',
+    idempotencyKey: idempotencyKey || undefined,
+    strict: /(?:^|[,;\s])handling\s*=\s*"?strict\b/i.test(header('prefer') ?? ''),
+    background(task) {
+      waitUntil(task.catch(logFailure))
+    },
+    logFailure,
+  }
+}

@@ -1,0 +1,30 @@
+import type { z } from 'zod'
+import { AppError, type ErrorDetail } from '../errors.js'
+
+const MAX_DETAILS = 20
+
+/**
+ * Parses input through its schema.
+ *
+ * @throws {AppError} `invalid_request` with a detail for each field that is wrong; `prefix` says where the
+ *   input was (`query.limit`), and is empty for a body.
+ */
+export async function validate<T>(schema: z.ZodType<T>, input: unknown, prefix = ''): Promise<T> {
+  const parsed = await schema.safeParseAsync(input)
+  if (parsed.success) return parsed.data
+  const details = parsed.error.issues.flatMap(issue => explain(issue, prefix ? [prefix] : []))
+  const [first] = details
+  const sentence = first && (first.path ? `${first.path}: ${first.message}` : first.message)
+  throw new AppError('invalid_request', sentence, { details: details.slice(0, MAX_DETAILS) })
+}
+
+/** A union fails with the issues of every branch: the branch that got furthest is the one that was meant. */
+function explain(issue: z.core.$ZodIssue, at: readonly PropertyKey[]): ErrorDetail[] {
+  const path = [...at, ...issue.path]
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const depth = (branch: z.core.$ZodIssue[]) => Math.max(...branch.map(inner => inner.path.length))
+    const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a))
+    return (meant ?? []).flatMap(inner => explain(inner, path))
+  }
+  return [{ path: path.map(String).join('.'), message: issue.message }]
+}

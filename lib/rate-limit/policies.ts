@@ -1,0 +1,40 @@
+/** A rate limit: so many requests in a fixed window, counted for what the policy is keyed on. */
+export interface Policy {
+  limit: number
+  windowSeconds: number
+  /**
+   * What is counted together: `address` is the client address as the platform saw it (an IPv6 network counts as
+   * one), never a header that a client can set; `caller` is the authenticated caller.
+   */
+  per: 'address' | 'caller'
+  /** What happens while the limiter's own store is away: `open` lets the request pass, `closed` refuses it. */
+  whenUnavailable: 'open' | 'closed'
+}
+
+/**
+ * Every rate limit of the API, by name. Many visitors share one address behind carrier-grade NAT, and a widget
+ * sends each event twice: what widgets call is sized for an office, not for one person.
+ */
+export const policies = {
+  /** Leads and chats from visitors: losing one costs a customer, so it stays open. */
+  capture: { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
+  /** Widget events. */
+  events: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
+  /** Widget configuration: mostly answered by the shared cache in front of us. */
+  config: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
+  /** Probes of uptime monitors. */
+  health: { limit: 120, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
+  /** Lists and single documents, for authenticated callers. */
+  read: { limit: 300, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Maintenance, called by the platform's cron and by operators. */
+  maintenance: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Requests refused for missing or wrong credentials: bounds guessing, never locks out who has the right ones. */
+  'authentication-failure': {
+    limit: 30,
+    windowSeconds: 60,
+    per: 'address',
+    whenUnavailable: 'closed',
+  },
+} as const satisfies Record<string, Policy>
+
+export type PolicyName = keyof typeof policies
