@@ -1,0 +1,74 @@
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { collection } from '../db/collection.js'
+import { isDuplicateKey } from '../db/errors.js'
+import { BhkType } from './bhk.js'
+import { Message } from './conversation.js'
+import type { Lead } from './leads.js'
+
+/** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */
+export const ChatSession = z.object({
+  _id: z.instanceof(ObjectId),
+  sessionId: z.string(),
+  microsite: z.string(),
+  projectId: z.string(),
+  ownerId: z.instanceof(ObjectId).optional(),
+  leadId: z.instanceof(ObjectId).optional(),
+  phone: z.string().optional(),
+  bhkType: BhkType.optional(),
+  conversation: z.array(Message),
+  metadata: z.record(z.string(), z.unknown()),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type ChatSession = z.infer<typeof ChatSession>
+
+export const chatSessions = collection<ChatSession>({
+  name: 'chatsessions',
+  schema: ChatSession,
+  indexes: [
+    // The lists of an operator: of one microsite, and of all that an owner has.
+    { name: 'microsite_newest', key: { microsite: 1, createdAt: -1, _id: -1 } },
+    { name: 'owner_newest', key: { ownerId: 1, createdAt: -1, _id: -1 } },
+    // The chat behind a lead, and all chats of a person.
+    { name: 'leadId', key: { leadId: 1 } },
+    { name: 'phone_newest', key: { phone: 1, createdAt: -1 } },
+    // One chat, once; rows of the old store have no session id.
+    {
+      name: 'session',
+      key: { microsite: 1, sessionId: 1 },
+      unique: true,
+      partialFilterExpression: { sessionId: { $exists: true } },
+    },
+  ],
+})
+
+/**
+ * Stores the chat that a lead came out of, unless it is there already: its id is the lead's, so a retry changes
+ * nothing. A lead without messages has no chat.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function saveLeadSession(lead: Lead): Promise<void> {
+  if (lead.conversation.length === 0) return
+  const { _id, microsite, projectId, ownerId, phone, bhkType, conversation, metadata, createdAt } = lead
+  const sessions = await chatSessions.open()
+  try {
+    await sessions.insertOne({
+      _id,
+      sessionId: `lead:${_id}`,
+      microsite,
+      projectId,
+      ...(ownerId && { ownerId }),
+      leadId: _id,
+      ...(phone && { phone }),
+      bhkType,
+      conversation,
+      metadata,
+      createdAt,
+      updatedAt: createdAt,
+    })
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * The host name of an origin, a URL or a bare domain in the one form in which domains are stored and compared:
+ * lower case, in ASCII, without scheme, `www.`, port, path or trailing dot. Empty where there is none (`null`).
+ */
+export function hostOf(text: string): string {
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`
+  const host = URL.canParse(url) ? new URL(url).hostname : ''
+  return host.replace(/\.$/, '').replace(/^www\./, '')
+}

@@ -1,0 +1,19 @@
+import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js'
+
+/** Where a number without a country code is taken to be, unless its project says otherwise. */
+export const DEFAULT_PHONE_COUNTRY: CountryCode = 'IN'
+
+/** A country that libphonenumber knows (ISO 3166-1 alpha-2), or undefined for anything else. */
+export function phoneCountry(value: unknown): CountryCode | undefined {
+  const code = typeof value === 'string' ? value.trim().toUpperCase() : ''
+  return isSupportedCountry(code) ? code : undefined
+}
+
+/**
+ * The E.164 form of a number as a visitor wrote it, or undefined where it cannot be one. A bare number is
+ * national first: `7000000001` is an Indian mobile where the country is India, not a Russian number.
+ */
+export function normalisePhone(raw: string, country: CountryCode): string | undefined {
+  const parsed = parsePhoneNumberFromString(raw, country)
+  return parsed?.isValid() ? parsed.number : undefined
+}

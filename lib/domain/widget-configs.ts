@@ -1,0 +1,210 @@
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { collection } from '../db/collection.js'
+import { translateDatabaseError } from '../db/errors.js'
+import { AppError } from '../errors.js'
+import { hostOf } from './hosts.js'
+
+/** A project's id: what its widget was deployed with, often the site's host name. Dots and case are kept. */
+export const ProjectId = z.string().trim().min(1).max(200)
+
+/** The texts and looks that a widget shows; each has a default, so a stored configuration may be partial. */
+const Appearance = z.object({
+  agentName: z.string(),
+  avatarUrl: z.string(),
+  primaryColor: z.string(),
+  followupMessage: z.string(),
+  bhkPrompt: z.string(),
+  inventoryMessage: z.string(),
+  phonePrompt: z.string(),
+  thankYouMessage: z.string(),
+  bubblePosition: z.enum(['bottom-right', 'bottom-left']),
+  autoOpenDelayMs: z.number().int().nonnegative(),
+  welcomeMessage: z.string(),
+})
+type Appearance = z.infer<typeof Appearance>
+
+/** Facts about the property. Prices are pairs, since a configuration ("3.5 BHK") can be no key in MongoDB. */
+const PropertyInfo = z
+  .object({
+    availableBhk: z.array(z.string()),
+    amenities: z.array(z.string()),
+    pricing: z.array(z.object({ configuration: z.string(), price: z.string() })),
+  })
+  .partial()
+  .catchall(z.unknown())
+
+export const WidgetConfig = Appearance.partial().extend({
+  _id: z.instanceof(ObjectId),
+  projectId: ProjectId,
+  propertyInfo: PropertyInfo.optional(),
+  /** Host names that may use this project; none means any. */
+  domains: z.array(z.string()),
+  /** Country of phone numbers without a country code, ISO 3166-1 alpha-2. */
+  phoneCountry: z.string().length(2).optional(),
+  ownerId: z.instanceof(ObjectId).optional(),
+  revision: z.number().int().positive(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type WidgetConfig = z.infer<typeof WidgetConfig>
+
+export const widgetConfigs = collection<WidgetConfig>({
+  name: 'widgetconfigs',
+  schema: WidgetConfig,
+  indexes: [
+    { name: 'projectId', key: { projectId: 1 }, unique: true },
+    // A domain belongs to one project; partial, or all projects without domains would collide on null.
+    {
+      name: 'domains',
+      key: { domains: 1 },
+      unique: true,
+      partialFilterExpression: { 'domains.0': { $exists: true } },
+    },
+    // The projects of an account.
+    { name: 'ownerId', key: { ownerId: 1 } },
+  ],
+})
+
+/** What a request needs to know of the project it names. */
+export interface Project {
+  projectId: string
+  ownerId?: ObjectId
+  phoneCountry?: string
+  /** Whether a page of this origin may use the project: any may while no domains are listed. */
+  allowsOrigin(origin: string): boolean
+}
+
+/**
+ * The project of an id; an unknown one is open to every origin and has no owner.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function findProject(projectId: string): Promise<Project> {
+  const configs = await widgetConfigs.open()
+  const stored = await configs.findOne(
+    { projectId },
+    { projection: { domains: 1, ownerId: 1, phoneCountry: 1 } },
+  )
+  return {
+    projectId,
+    ...(stored?.ownerId && { ownerId: stored.ownerId }),
+    ...(stored?.phoneCountry && { phoneCountry: stored.phoneCountry }),
+    allowsOrigin: origin => allowsOrigin(stored?.domains ?? [], origin),
+  }
+}
+
+/**
+ * What several projects have in common: an origin may use them if it may use each.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function findProjects(projectIds: readonly string[]): Promise<Pick<Project, 'allowsOrigin'>> {
+  const configs = await widgetConfigs.open()
+  const stored = await configs
+    .find({ projectId: { $in: [...new Set(projectIds)] } }, { projection: { domains: 1 } })
+    .toArray()
+  return { allowsOrigin: origin => stored.every(({ domains }) => allowsOrigin(domains, origin)) }
+}
+
+/** A configuration as it was found for a widget: what to send it and how far that may be trusted. */
+export interface FoundWidgetConfig {
+  config: PublicWidgetConfig
+  /** The database was away and nothing stored was at hand: these are defaults that nobody may keep. */
+  stale: boolean
+  allowsOrigin(origin: string): boolean
+}
+
+/** The last configuration that this process read of each project, for when the database is away. */
+const lastKnown = new Map<string, WidgetConfig | null>()
+const LAST_KNOWN_MAX = 500
+
+/**
+ * The configuration of a project for its widget: stored fields over the defaults. A widget is never failed:
+ * while the database is away it gets what this process read last, or the defaults.
+ */
+export async function findWidgetConfig(projectId: string): Promise<FoundWidgetConfig> {
+  let stored: WidgetConfig | null | undefined
+  let stale = false
+  try {
+    const configs = await widgetConfigs.open()
+    stored = await configs.findOne({ projectId })
+    remember(projectId, stored)
+  } catch (error) {
+    const translated = translateDatabaseError(error)
+    if (!(translated instanceof AppError)) throw error
+    stored = lastKnown.get(projectId)
+    stale = true
+  }
+  return {
+    config: toPublic(projectId, stored ?? undefined),
+    stale,
+    allowsOrigin: origin => allowsOrigin(stored?.domains ?? [], origin),
+  }
+}
+
+function remember(projectId: string, config: WidgetConfig | null): void {
+  lastKnown.delete(projectId)
+  lastKnown.set(projectId, config)
+  const [oldest] = lastKnown.keys()
+  if (lastKnown.size > LAST_KNOWN_MAX && oldest !== undefined) lastKnown.delete(oldest)
+}
+
+function allowsOrigin(domains: readonly string[], origin: string): boolean {
+  return domains.length === 0 || domains.includes(hostOf(origin))
+}
+
+const DEFAULTS: Appearance = {
+  agentName: 'Asha',
+  avatarUrl: '',
+  primaryColor: '#2563eb',
+  followupMessage: 'Happy to help with that.',
+  bhkPrompt: 'Which configuration are you looking for?',
+  inventoryMessage: 'Here is what is available right now.',
+  phonePrompt: 'Please share your mobile number and our team will call you back.',
+  thankYouMessage: 'Thank you! Someone from our team will call you shortly.',
+  bubblePosition: 'bottom-right',
+  autoOpenDelayMs: 4000,
+  welcomeMessage: 'Hi 👋\nHow can we help you today?',
+}
+
+/** When the defaults above were last changed, so that an unchanged default answer keeps its ETag. */
+const DEFAULTS_CHANGED_AT = new Date('2026-11-22T00:00:00.000Z')
+
+/** The flat shape that every widget generation reads. */
+export const PublicWidgetConfig = Appearance.extend({
+  id: z.string(),
+  _id: z.string(),
+  projectId: ProjectId,
+  propertyInfo: z.record(z.string(), z.unknown()),
+  domains: z.array(z.string()),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type PublicWidgetConfig = z.infer<typeof PublicWidgetConfig>
+
+/** Stored fields over the defaults; a project that is not stored is its own id. */
+function toPublic(projectId: string, stored: WidgetConfig | undefined): PublicWidgetConfig {
+  const id = stored?._id.toHexString() ?? projectId
+  const { pricing, ...facts } = stored?.propertyInfo ?? {}
+  return {
+    ...appearanceOf(stored ?? {}),
+    id,
+    _id: id,
+    projectId,
+    propertyInfo: {
+      availableBhk: [],
+      amenities: [],
+      ...facts,
+      ...(pricing && { pricing: Object.fromEntries(pricing.map(p => [p.configuration, p.price])) }),
+    },
+    domains: stored?.domains ?? [],
+    createdAt: stored?.createdAt ?? DEFAULTS_CHANGED_AT,
+    updatedAt: stored?.updatedAt ?? DEFAULTS_CHANGED_AT,
+  }
+}
+
+function appearanceOf(stored: { [field in keyof Appearance]?: unknown }): Appearance {
+  const fields = Object.entries(DEFAULTS) as [keyof Appearance, unknown][]
+  return Object.fromEntries(fields.map(([field, value]) => [field, stored[field] ?? value])) as Appearance
+}
