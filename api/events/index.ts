@@ -1,0 +1,20 @@
+import { EventBody, RecordedEvents, recordEvents } from '../../lib/domain/events.js'
+import { findProjects } from '../../lib/domain/widget-configs.js'
+import { created } from '../../lib/http/reply.js'
+import { route } from '../../lib/http/route.js'
+import { serve } from '../../lib/http/serve.js'
+
+const POST = route(
+  {
+    summary: 'Record one widget event, or up to 100',
+    access: 'public',
+    limit: 'events',
+    body: EventBody,
+    maxBodyBytes: 256 * 1024,
+    project: ({ body }) => findProjects([body].flat().map(event => event.projectId)),
+    responses: { 201: { description: 'The event, or how many of a batch were new', schema: RecordedEvents } },
+  },
+  async ({ body, context }) => created(await recordEvents(body, context.now)),
+)
+
+export default serve('/api/events', { POST })

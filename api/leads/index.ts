@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import {
+  captureLead,
+  LeadFilter,
+  LeadInput,
+  LeadPage,
+  listLeads,
+  PublicLead,
+  projectIdOf,
+} from '../../lib/domain/leads.js'
+import { findProject } from '../../lib/domain/widget-configs.js'
+import { created, ok } from '../../lib/http/reply.js'
+import { route } from '../../lib/http/route.js'
+import { serve } from '../../lib/http/serve.js'
+
+const POST = route(
+  {
+    summary: 'Capture a lead from a widget',
+    access: 'public',
+    limit: 'capture',
+    body: LeadInput,
+    maxBodyBytes: 512 * 1024,
+    project: ({ body, origin }) => findProject(projectIdOf(body, origin)),
+    responses: {
+      201: {
+        description: 'The lead, also of a repeated submission',
+        schema: z.object({ message: z.string(), lead: PublicLead }),
+      },
+    },
+  },
+  async ({ body, project, context }) =>
+    created({ message: 'Lead created', lead: await captureLead(body, project, context) }),
+)
+
+const GET = route(
+  {
+    summary: 'List leads, newest first',
+    access: 'operator',
+    limit: 'read',
+    query: LeadFilter,
+    responses: { 200: { description: 'A page of leads', schema: LeadPage } },
+  },
+  async ({ query }) => ok(await listLeads(query)),
+)
+
+export default serve('/api/leads', { GET, POST })
