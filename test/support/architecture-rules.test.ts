@@ -147,9 +147,9 @@ describe('circles', () => {
 
   it('does not take two ways to one file for a circle', () => {
     const files = {
-      'lib/db/a.ts': `import './b.js'\nimport './c.js'`,
-      'lib/db/b.ts': `import './c.js'`,
-      'lib/db/c.ts': '',
+      'lib/db/a.ts': `import './leaf.js'\nimport './b.js'`,
+      'lib/db/b.ts': `import './leaf.js'`,
+      'lib/db/leaf.ts': '',
     }
 
     expect(check(files)).toEqual([])

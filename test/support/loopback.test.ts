@@ -57,7 +57,7 @@ describe('a connection string', () => {
 describe('the members of a replica set', () => {
   it('are all on this machine', () => {
     expect(() =>
-      assertLoopback(memberHosts(['localhost:27017', '127.0.0.1:27018', '[::1]:27019'])),
+      assertLoopback(memberHosts(['Localhost:27017', '127.0.0.1:27018', '[::1]:27019'])),
     ).not.toThrow()
   })
 
