@@ -1,8 +1,8 @@
 import type { Collection, Db, Document } from 'mongodb'
 
-/** A document of the suite: any fields, and an `_id` of any type. */
+/** A document of the suite: any fields. Cases with other `_id`s pass their documents and filters unchecked. */
 export interface Row extends Document {
-  _id: unknown
+  _id: number | string
 }
 
 /** The collection that a case uses. */

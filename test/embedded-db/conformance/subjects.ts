@@ -1,8 +1,23 @@
+import { deletes } from './cases/deletes.js'
 import { filters } from './cases/filters.js'
+import { findAndModify } from './cases/find-and-modify.js'
 import { nullMissingArrays } from './cases/null-missing-arrays.js'
 import { projections } from './cases/projections.js'
 import { typeOrder } from './cases/type-order.js'
+import { updateErrors } from './cases/update-errors.js'
+import { updateOperators } from './cases/update-operators.js'
+import { upserts } from './cases/upserts.js'
 import type { Subject } from './conformance-case.js'
 
 /** Every case of the suite. */
-export const subjects: Subject[] = [filters, nullMissingArrays, typeOrder, projections]
+export const subjects: Subject[] = [
+  filters,
+  nullMissingArrays,
+  typeOrder,
+  projections,
+  updateOperators,
+  updateErrors,
+  upserts,
+  findAndModify,
+  deletes,
+]

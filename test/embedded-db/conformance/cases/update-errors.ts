@@ -1,0 +1,112 @@
+import { Long } from 'mongodb'
+import { refusedUpdate } from '../builders.js'
+import type { Subject } from '../conformance-case.js'
+import { failure } from '../outcome.js'
+import { filled } from '../rows.js'
+
+export const updateErrors: Subject = {
+  subject: 'update errors',
+  cases: [
+    refusedUpdate('$inc of a string', { a: 'x' }, { $inc: { a: 1 } }, 14),
+    refusedUpdate('$inc of null', { a: null }, { $inc: { a: 1 } }, 14),
+    refusedUpdate('$inc by a string', { a: 1 }, { $inc: { a: '1' } }, 14),
+    refusedUpdate('$inc beyond a long', { a: Long.MAX_VALUE }, { $inc: { a: 1 } }, 2),
+    refusedUpdate('$mul of a string', { a: 'x' }, { $mul: { a: 2 } }, 14),
+    refusedUpdate('a path through a scalar', { a: 1 }, { $set: { 'a.b': 1 } }, 28),
+    refusedUpdate('a path through null', { a: null }, { $set: { 'a.b': 1 } }, 28),
+    refusedUpdate('$inc through a string', { a: 'x' }, { $inc: { 'a.b': 1 } }, 28),
+    refusedUpdate('a name where an array wants a position', { a: [1] }, { $set: { 'a.b': 1 } }, 28),
+    refusedUpdate('the same path in two operators', { a: 1 }, { $set: { a: 1 }, $inc: { a: 1 } }, 40),
+    refusedUpdate('a path and its parent', { a: {} }, { $set: { a: {}, 'a.b': 1 } }, 40),
+    refusedUpdate(
+      'a path and its parent in two operators',
+      { a: {} },
+      { $set: { 'a.b': 1 }, $unset: { a: 1 } },
+      40,
+    ),
+    refusedUpdate('$rename onto a path that is set', { a: 1 }, { $rename: { a: 'b' }, $set: { b: 1 } }, 40),
+    refusedUpdate('$set of another _id', { a: 1 }, { $set: { _id: 2 } }, 66),
+    refusedUpdate('$unset of _id', { a: 1 }, { $unset: { _id: 1 } }, 66),
+    refusedUpdate('$inc of _id', { a: 1 }, { $inc: { _id: 1 } }, 66),
+    refusedUpdate('a replacement with another _id', { a: 1 }, { _id: 2, a: 2 }, 66),
+    refusedUpdate('a pipeline that changes _id', { a: 1 }, [{ $set: { _id: 2 } }], 66),
+    refusedUpdate('an unknown operator', { a: 1 }, { $foo: { a: 1 } }, 9),
+    refusedUpdate('a field beside operators', { a: 1 }, { $set: { a: 2 }, b: 1 }, 9),
+    refusedUpdate('an operator without a document', { a: 1 }, { $set: 5 }, 9),
+    refusedUpdate('a replacement of many', { a: 1 }, { a: 2 }, 9, { options: { multi: true } as object }),
+    refusedUpdate('an empty part of a path', { a: 1 }, { $set: { 'a..b': 1 } }, 56, {
+      referenceFault: 'DocumentDB calls it a bad value',
+    }),
+    refusedUpdate('an empty path', { a: 1 }, { $set: { '': 1 } }, 56),
+    refusedUpdate('$push to a string', { a: 'x' }, { $push: { a: 1 } }, 2),
+    refusedUpdate('$push to null', { a: null }, { $push: { a: 1 } }, 2),
+    refusedUpdate('$push with an unknown modifier', { a: [] }, { $push: { a: { $each: [1], $foo: 1 } } }, 2),
+    refusedUpdate('$push of $each without an array', { a: [] }, { $push: { a: { $each: 1 } } }, 2),
+    refusedUpdate('$addToSet to a string', { a: 'x' }, { $addToSet: { a: 1 } }, 2),
+    refusedUpdate('$addToSet of $each without an array', { a: [] }, { $addToSet: { a: { $each: 1 } } }, 14),
+    refusedUpdate('$pull from a string', { a: 'x' }, { $pull: { a: 1 } }, 2),
+    refusedUpdate('$pullAll without an array', { a: [1] }, { $pullAll: { a: 1 } }, 2),
+    refusedUpdate('$pop from a string', { a: 'x' }, { $pop: { a: 1 } }, 14, {
+      referenceFault: 'DocumentDB calls it a bad value',
+    }),
+    refusedUpdate('$pop by something else than 1 or -1', { a: [1] }, { $pop: { a: 2 } }, 9),
+    refusedUpdate('$rename to itself', { a: 1 }, { $rename: { a: 'a' } }, 2, {
+      referenceFault: 'DocumentDB calls it a conflict',
+    }),
+    refusedUpdate('$rename to something else than a name', { a: 1 }, { $rename: { a: 5 } }, 2),
+    refusedUpdate('$rename out of an array', { a: [{ b: 1 }] }, { $rename: { 'a.0.b': 'c' } }, 2),
+    refusedUpdate('$currentDate of an unknown type', { a: 1 }, { $currentDate: { a: { $type: 'year' } } }, 2),
+    refusedUpdate(
+      'a positional operator without an array in the filter',
+      { a: [1] },
+      { $set: { 'a.$': 1 } },
+      2,
+    ),
+    refusedUpdate('$[] on a missing field', { b: 1 }, { $set: { 'a.$[]': 1 } }, 2),
+    refusedUpdate('$[] on a scalar', { a: 1 }, { $set: { 'a.$[]': 1 } }, 2, {
+      referenceFault: 'DocumentDB calls the path not viable',
+    }),
+    refusedUpdate('an array filter that is not there', { a: [1] }, { $set: { 'a.$[x]': 1 } }, 2),
+    refusedUpdate('an array filter that is not used', { a: [1] }, { $set: { a: 1 } }, 9, {
+      options: { arrayFilters: [{ x: 1 }] },
+    }),
+    refusedUpdate('two array filters for one name', { a: [1] }, { $set: { 'a.$[x]': 1 } }, 9, {
+      options: { arrayFilters: [{ x: 1 }, { x: 2 }] },
+    }),
+    refusedUpdate('an array filter of two names', { a: [1] }, { $set: { 'a.$[x]': 1 } }, 9, {
+      options: { arrayFilters: [{ x: 1, y: 2 }] },
+    }),
+    refusedUpdate(
+      'one failing operator undoes the others',
+      { a: 1, b: 'x' },
+      { $set: { a: 2 }, $inc: { b: 1 } },
+      14,
+    ),
+    {
+      name: 'a document must not outgrow 16 MB',
+      expected: { refused: true, size: 10_000_000 },
+      async run(db) {
+        const collection = await filled(db, [{ a: 'x'.repeat(10_000_000) }])
+        const outcome = await failure(collection.updateOne({}, { $set: { b: 'x'.repeat(10_000_000) } }))
+        const row = await collection.findOne()
+        return {
+          refused: 'code' in (outcome as object),
+          size: String(row?.a).length + String(row?.b ?? '').length,
+        }
+      },
+    },
+    {
+      name: 'an update of many stops at the first that fails, and keeps those before',
+      referenceFault: 'DocumentDB updates in a transaction',
+      expected: { code: 14, changed: [2, 'x', 1] },
+      async run(db) {
+        const collection = await filled(db, [{ a: 1 }, { a: 'x' }, { a: 1 }])
+        const outcome = await failure(collection.updateMany({}, { $inc: { a: 1 } }))
+        return {
+          ...(outcome as object),
+          changed: (await collection.find().sort({ _id: 1 }).toArray()).map(row => row.a as unknown),
+        }
+      },
+    },
+  ],
+}
