@@ -1,7 +1,10 @@
+import { aggregation } from './cases/aggregation.js'
+import { bsonTypes } from './cases/bson-types.js'
 import { deletes } from './cases/deletes.js'
 import { filters } from './cases/filters.js'
 import { findAndModify } from './cases/find-and-modify.js'
 import { nullMissingArrays } from './cases/null-missing-arrays.js'
+import { pipelineUpdates } from './cases/pipeline-updates.js'
 import { projections } from './cases/projections.js'
 import { typeOrder } from './cases/type-order.js'
 import { updateErrors } from './cases/update-errors.js'
@@ -20,4 +23,7 @@ export const subjects: Subject[] = [
   upserts,
   findAndModify,
   deletes,
+  bsonTypes,
+  pipelineUpdates,
+  aggregation,
 ]
