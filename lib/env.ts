@@ -70,7 +70,7 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   const parsed = Variables.safeParse(given)
   const problems = (parsed.error?.issues ?? []).map(issue => `${String(issue.path[0])} ${issue.message}`)
 
-  const { MONGO_URI, MONGODB_URI, DATA_STORE, VERCEL, VERCEL_ENV, NODE_ENV } = given
+  const { MONGO_URI, MONGODB_URI, DATA_STORE, RATE_LIMIT_SCALE, VERCEL, VERCEL_ENV, NODE_ENV } = given
   if (MONGO_URI && MONGODB_URI && MONGO_URI !== MONGODB_URI)
     problems.push('MONGO_URI and MONGODB_URI are both set and differ: keep one')
   if (DATA_STORE === 'file' && VERCEL)
@@ -78,10 +78,11 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   if (DATA_STORE === 'mongo' && !MONGO_URI && !MONGODB_URI)
     problems.push('MONGO_URI must be set where DATA_STORE is mongo')
   const production = VERCEL_ENV ? VERCEL_ENV === 'production' : NODE_ENV === 'production'
-  if (production && parsed.data && parsed.data.RATE_LIMIT_SCALE !== 1)
+  if (production && Number(RATE_LIMIT_SCALE ?? 1) !== 1)
     problems.push('RATE_LIMIT_SCALE is for tests and load runs: it must not be set in production')
 
-  if (!parsed.success || problems.length > 0) throw new ConfigurationError(problems)
+  // A list has the same problem once for each of its elements.
+  if (!parsed.success || problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return {
     mongoUri: parsed.data.MONGO_URI ?? parsed.data.MONGODB_URI,
     adminToken: parsed.data.ADMIN_TOKEN,

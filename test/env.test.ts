@@ -1,0 +1,208 @@
+import { describe, expect, it, vi } from 'vitest'
+import { ConfigurationError, configurationWarnings, env, readEnv } from '../lib/env.js'
+
+const MONGO_URI = 'mongodb://127.0.0.1/leadline'
+
+function problemsOf(source: Record<string, string>): readonly string[] {
+  try {
+    readEnv(source)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems
+    throw error
+  }
+  return []
+}
+
+function namesOf(problems: readonly string[]): string[] {
+  return problems.map(problem => problem.replace(/\s.*/, '')).sort()
+}
+
+describe('an environment', () => {
+  it('needs nothing to be set', () => {
+    expect(readEnv({})).toEqual({
+      mongoUri: undefined,
+      adminToken: undefined,
+      cronSecret: undefined,
+      appOrigins: [],
+      rateLimitScale: 1,
+      logLevel: 'info',
+    })
+  })
+
+  it('takes an empty or blank variable as unset', () => {
+    const names = [
+      'MONGO_URI',
+      'MONGODB_URI',
+      'DATA_STORE',
+      'ADMIN_TOKEN',
+      'CRON_SECRET',
+      'APP_ORIGINS',
+      'RATE_LIMIT_SCALE',
+      'LOG_LEVEL',
+      'VERCEL',
+      'VERCEL_ENV',
+    ]
+
+    expect(readEnv(Object.fromEntries(names.map(name => [name, ''])))).toEqual(readEnv({}))
+    expect(readEnv(Object.fromEntries(names.map(name => [name, ' \n'])))).toEqual(readEnv({}))
+  })
+
+  it('reports every problem at once and repeats no value', () => {
+    const values = {
+      MONGO_URI: 'postgres://operator:hunter2@db.example.com',
+      MONGODB_URI: 'mongodb://operator:hunter2@db.example.com/leadline',
+      DATA_STORE: 'sqlite-hunter2',
+      ADMIN_TOKEN: 'hunter2-admin',
+      CRON_SECRET: 'hunter2-cron',
+      APP_ORIGINS: 'https://pages.example.net/hunter2',
+      RATE_LIMIT_SCALE: '-7.25',
+      LOG_LEVEL: 'hunter2-loud',
+      NODE_ENV: 'production',
+    }
+
+    const problems = problemsOf(values)
+
+    expect([...new Set(namesOf(problems))]).toEqual([
+      'ADMIN_TOKEN',
+      'APP_ORIGINS',
+      'CRON_SECRET',
+      'DATA_STORE',
+      'LOG_LEVEL',
+      'MONGO_URI',
+      'RATE_LIMIT_SCALE',
+    ])
+    // The first is no connection string, and the two differ.
+    expect(namesOf(problems).filter(name => name === 'MONGO_URI')).toHaveLength(2)
+    expect(problems.join('\n')).not.toMatch(/hunter2|db\.example|pages\.example|7\.25/)
+    expect(() => readEnv(values)).toThrow(problems.join('; '))
+  })
+
+  it('reports a limit scale in production beside another problem', () => {
+    const problems = problemsOf({ NODE_ENV: 'production', RATE_LIMIT_SCALE: '5', ADMIN_TOKEN: 'short' })
+
+    expect(namesOf(problems)).toEqual(['ADMIN_TOKEN', 'RATE_LIMIT_SCALE'])
+  })
+
+  it('reports each problem once', () => {
+    expect(problemsOf({ APP_ORIGINS: 'app.example.com, admin.example.com' })).toHaveLength(1)
+  })
+})
+
+describe('where the database is', () => {
+  it.each([
+    ['MONGO_URI', { MONGO_URI }],
+    ['its old name', { MONGODB_URI: MONGO_URI }],
+    ['both, when they agree', { MONGO_URI, MONGODB_URI: ` ${MONGO_URI}\n` }],
+    ['the old name, when the new one is empty', { MONGO_URI: '', MONGODB_URI: MONGO_URI }],
+  ])('is read from %s', (_, source) => {
+    expect(readEnv(source).mongoUri).toBe(MONGO_URI)
+  })
+
+  it('may be an SRV record', () => {
+    const uri = 'mongodb+srv://user:password@cluster.example.net/leadline'
+
+    expect(readEnv({ MONGO_URI: uri }).mongoUri).toBe(uri)
+  })
+
+  it('is not guessed from two different URIs', () => {
+    expect(problemsOf({ MONGO_URI, MONGODB_URI: `${MONGO_URI}-old` })).toEqual([
+      'MONGO_URI and MONGODB_URI are both set and differ: keep one',
+    ])
+  })
+
+  it.each([
+    ['mongo without a URI', { DATA_STORE: 'mongo' }, ['MONGO_URI']],
+    ['mongo with a URI', { DATA_STORE: 'mongo', MONGO_URI }, []],
+    ['mongo with a URI under the old name', { DATA_STORE: 'mongo', MONGODB_URI: MONGO_URI }, []],
+    ['file on a developer’s machine', { DATA_STORE: 'file' }, []],
+    ['file on Vercel', { DATA_STORE: 'file', VERCEL: '1' }, ['DATA_STORE']],
+    ['a store there is not', { DATA_STORE: 'redis' }, ['DATA_STORE']],
+  ])('follows the rules of DATA_STORE: %s', (_, source, expected) => {
+    expect(namesOf(problemsOf(source))).toEqual(expected)
+  })
+})
+
+describe('RATE_LIMIT_SCALE', () => {
+  it.each([
+    ['no environment', {}, true],
+    ['NODE_ENV test', { NODE_ENV: 'test' }, true],
+    ['NODE_ENV production', { NODE_ENV: 'production' }, false],
+    ['VERCEL_ENV production', { VERCEL_ENV: 'production' }, false],
+    [
+      'VERCEL_ENV production, NODE_ENV development',
+      { VERCEL_ENV: 'production', NODE_ENV: 'development' },
+      false,
+    ],
+    // Vercel builds previews with NODE_ENV=production: what the deployment is, VERCEL_ENV says.
+    ['VERCEL_ENV preview, NODE_ENV production', { VERCEL_ENV: 'preview', NODE_ENV: 'production' }, true],
+    ['VERCEL_ENV empty, NODE_ENV production', { VERCEL_ENV: '', NODE_ENV: 'production' }, false],
+  ])('in %s', (_, source, accepted) => {
+    expect(namesOf(problemsOf({ ...source, RATE_LIMIT_SCALE: '0.5' }))).toEqual(
+      accepted ? [] : ['RATE_LIMIT_SCALE'],
+    )
+  })
+
+  it.each(['0', '-1', 'many', 'NaN', 'Infinity', '1000001'])('is not %s', scale => {
+    expect(namesOf(problemsOf({ RATE_LIMIT_SCALE: scale }))).toEqual(['RATE_LIMIT_SCALE'])
+  })
+
+  it('multiplies by what it says', () => {
+    expect(readEnv({ RATE_LIMIT_SCALE: '0.5' }).rateLimitScale).toBe(0.5)
+  })
+})
+
+describe('APP_ORIGINS', () => {
+  it('is a list in the form in which browsers send origins', () => {
+    const { appOrigins } = readEnv({
+      APP_ORIGINS: 'https://app.example.com/, HTTPS://Admin.Example.com:443\nhttp://localhost:5173',
+    })
+
+    expect(appOrigins).toEqual([
+      'https://app.example.com',
+      'https://admin.example.com',
+      'http://localhost:5173',
+    ])
+  })
+
+  it.each([
+    'app.example.com',
+    '*',
+    'null',
+    'https://',
+    'https://app.example.com/console',
+    'https://app.example.com?x',
+    'ftp://app.example.com',
+    'https://app.example.com https//admin.example.com',
+  ])('is not %s', origins => {
+    expect(namesOf(problemsOf({ APP_ORIGINS: origins }))).toEqual(['APP_ORIGINS'])
+  })
+})
+
+describe('secrets', () => {
+  it('are long enough not to be guessed', () => {
+    expect(namesOf(problemsOf({ ADMIN_TOKEN: 'a'.repeat(31), CRON_SECRET: 'c'.repeat(15) }))).toEqual([
+      'ADMIN_TOKEN',
+      'CRON_SECRET',
+    ])
+    expect(problemsOf({ ADMIN_TOKEN: 'a'.repeat(32), CRON_SECRET: 'c'.repeat(16) })).toEqual([])
+  })
+
+  it('are asked for where they are missing, without the values of the others', () => {
+    const warnings = configurationWarnings(readEnv({ ADMIN_TOKEN: 'a'.repeat(32), RATE_LIMIT_SCALE: '20' }))
+
+    expect(namesOf(warnings)).toEqual(['CRON_SECRET', 'RATE_LIMIT_SCALE'])
+    expect(warnings.join()).not.toMatch(/aaa|20/)
+    expect(
+      configurationWarnings(readEnv({ ADMIN_TOKEN: 'a'.repeat(32), CRON_SECRET: 'c'.repeat(16) })),
+    ).toEqual([])
+  })
+})
+
+it('is read once a process, and again while it is not valid', async () => {
+  vi.stubEnv('LOG_LEVEL', 'loud')
+  expect(() => env()).toThrow(ConfigurationError)
+  vi.stubEnv('LOG_LEVEL', 'error')
+  expect(env().logLevel).toBe('error')
+  vi.stubEnv('LOG_LEVEL', 'info')
+  expect(env().logLevel).toBe('error')
+})
