@@ -8,7 +8,8 @@ const MAX_DEPTH = 8
 const MAX_KEYS = 300
 const MAX_CHARACTERS = 16_000
 
-const FORBIDDEN_KEYS = new Set(['', '__proto__', 'constructor', 'prototype'])
+/** `_bsontype` is how the driver marks its own types: an object that only claims to be one cannot be written. */
+const FORBIDDEN_KEYS = new Set(['', '__proto__', 'constructor', 'prototype', '_bsontype'])
 
 /** A key that cannot be stored as one, with its value. */
 export interface KeptPair {
