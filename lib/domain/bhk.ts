@@ -24,7 +24,7 @@ export interface Bhk {
 const WORDS: readonly [RegExp, BhkType][] = [
   [/duplex/, 'Duplex'],
   [/brows|just look/, 'Just Browsing'],
-  [/decide|not sure|undecided|don'?t know/, 'Yet to decide'],
+  [/decide|not sure|undecided|don['’]?t know/, 'Yet to decide'],
   [/^other/, 'Other'],
 ]
 
