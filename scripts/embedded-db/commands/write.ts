@@ -1,0 +1,215 @@
+import { storable } from '../documents.js'
+import { CommandError } from '../errors.js'
+import { type Outcome, updateMatching, upsert } from '../modify.js'
+import { Options } from '../options.js'
+import { compileProjection } from '../projection.js'
+import { Execution, type Query } from '../query.js'
+import { compileUpdate, type Update } from '../update.js'
+import { type Doc, decode, type Value } from '../values.js'
+import { type Command, collectionName, deadlineOf, type Request, readable } from './command.js'
+
+const MAX_BATCH = 100_000
+
+const insert: Command = {
+  fields: ['insert', 'documents', 'ordered'],
+  run: request => {
+    const { options, sequences, store, database } = request
+    const encoded = sequences.get('documents')
+    const documents = statementsOf(request, 'documents')
+    const collection = store.ensure(database, collectionName(request))
+    let n = 0
+    const writeErrors = eachStatement(documents, options, (document, index) => {
+      const ready = storable(document, encoded?.[index])
+      collection.insert(ready.document, ready.encoded)
+      n++
+    })
+    return { n, ...writeErrors, ok: 1 }
+  },
+}
+
+const UPDATE_FIELDS = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'upsertSupplied', 'sort']
+
+const update: Command = {
+  fields: ['update', 'updates', 'ordered'],
+  run: request => {
+    const { options } = request
+    const statements = statementsOf(request, 'updates')
+    const upserted: { index: number; _id: Value }[] = []
+    let [n, nModified] = [0, 0]
+    const writeErrors = eachStatement(statements, options, (statement, index) => {
+      const outcome = updateStatement(request, new Options('update.updates', statement, UPDATE_FIELDS, false))
+      n += outcome.matched
+      nModified += outcome.modified
+      if (!outcome.upserted) return
+      n++
+      upserted.push({ index, _id: outcome.upserted._id as Value })
+    })
+    return { n, nModified, ...(upserted.length > 0 ? { upserted } : {}), ...writeErrors, ok: 1 }
+  },
+}
+
+const remove: Command = {
+  fields: ['delete', 'deletes', 'ordered'],
+  run: request => {
+    const statements = statementsOf(request, 'deletes')
+    let n = 0
+    const writeErrors = eachStatement(statements, request.options, statement => {
+      const options = new Options('delete.deletes', statement, ['q', 'limit', 'hint'], false)
+      const limit = options.count('limit')
+      if (limit !== 0 && limit !== 1) {
+        throw new CommandError(
+          'FailedToParse',
+          `The limit field in delete objects must be 0 or 1. Got ${limit}`,
+        )
+      }
+      const collection = readable(request)
+      const query = {
+        filter: filterOf(options),
+        limit,
+        hint: options.value('hint'),
+        deadline: deadlineOf(request),
+      }
+      for (const { entry } of [...new Execution(collection, query).run()]) {
+        collection.remove(entry)
+        n++
+      }
+    })
+    return { n, ...writeErrors, ok: 1 }
+  },
+}
+
+function updateStatement(request: Request, options: Options): Outcome {
+  const multi = options.flag('multi')
+  const update = compileUpdate(options.required('u'), options.array('arrayFilters'))
+  if (multi && update.kind === 'replacement') {
+    throw new CommandError('FailedToParse', 'multi update is not supported for replacement-style update')
+  }
+  const query: Query = {
+    filter: filterOf(options),
+    sort: options.document('sort'),
+    limit: multi ? 0 : 1,
+    hint: options.value('hint'),
+    deadline: deadlineOf(request),
+  }
+  if (multi && query.sort) throw new CommandError('FailedToParse', 'Cannot specify sort with multi=true')
+  return updateOrInsert(request, query, update, options.flag('upsert'))
+}
+
+function updateOrInsert(request: Request, query: Query, update: Update, upserts: boolean): Outcome {
+  const outcome = updateMatching(readable(request), query, update)
+  if (outcome.matched > 0 || !upserts) return outcome
+  const collection = request.store.ensure(request.database, collectionName(request))
+  return { ...outcome, upserted: upsert(collection, query.filter, update) }
+}
+
+const findAndModify: Command = {
+  fields: [
+    'findAndModify',
+    'findandmodify',
+    'query',
+    'sort',
+    'remove',
+    'update',
+    'new',
+    'fields',
+    'upsert',
+    'arrayFilters',
+    'hint',
+  ],
+  run: request => {
+    const { options } = request
+    const query: Query = {
+      filter: options.document('query') ?? {},
+      sort: options.document('sort'),
+      limit: 1,
+      hint: options.value('hint'),
+      deadline: deadlineOf(request),
+    }
+    const project = compileProjection(options.document('fields'))
+    const { document, ...lastErrorObject } = options.flag('remove')
+      ? findAndRemove(request, query)
+      : findAndUpdate(request, query)
+    return { lastErrorObject, value: document ? project(document) : null, ok: 1 }
+  },
+}
+
+interface Modified {
+  n: number
+  updatedExisting?: boolean
+  upserted?: Value
+  document: Doc | undefined
+}
+
+function findAndRemove(request: Request, query: Query): Modified {
+  const { options } = request
+  if (options.has('update') || options.flag('new') || options.flag('upsert')) {
+    throw new CommandError('FailedToParse', "Cannot specify 'update', 'new' or 'upsert' with remove=true")
+  }
+  const collection = readable(request)
+  const [found] = new Execution(collection, query).run()
+  if (!found) return { n: 0, document: undefined }
+  collection.remove(found.entry)
+  return { n: 1, document: found.entry.document }
+}
+
+function findAndUpdate(request: Request, query: Query): Modified {
+  const { options } = request
+  if (!options.has('update')) {
+    throw new CommandError('FailedToParse', 'Either an update or remove=true must be specified')
+  }
+  const update = compileUpdate(options.required('update'), options.array('arrayFilters'))
+  const outcome = updateOrInsert(request, query, update, options.flag('upsert'))
+  const wantsNew = options.flag('new')
+  if (outcome.upserted) {
+    const { _id } = outcome.upserted
+    return {
+      n: 1,
+      updatedExisting: false,
+      upserted: _id as Value,
+      document: wantsNew ? outcome.upserted : undefined,
+    }
+  }
+  return {
+    n: outcome.matched,
+    updatedExisting: outcome.matched > 0,
+    document: wantsNew ? outcome.after : outcome.before,
+  }
+}
+
+/** Runs each statement of a batch; what one throws is its write error, after which an ordered batch stops. */
+function eachStatement(
+  statements: readonly Doc[],
+  options: Options,
+  run: (statement: Doc, index: number) => void,
+): { writeErrors?: object[] } {
+  const ordered = options.flag('ordered', true)
+  const writeErrors: object[] = []
+  for (const [index, statement] of statements.entries()) {
+    try {
+      run(statement, index)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      writeErrors.push({ index, code: error.code, errmsg: error.message, ...error.extra })
+      if (ordered) break
+    }
+  }
+  return writeErrors.length > 0 ? { writeErrors } : {}
+}
+
+function statementsOf({ options, sequences }: Request, name: string): Doc[] {
+  const statements = sequences.get(name)?.map(decode) ?? options.documents(name)
+  if (statements.length >= 1 && statements.length <= MAX_BATCH) return statements
+  throw batchSize(statements.length)
+}
+
+function batchSize(size: number): CommandError {
+  const reason = `Write batch sizes must be between 1 and ${MAX_BATCH}. Got ${size} operations.`
+  return new CommandError('InvalidLength', reason)
+}
+
+function filterOf(options: Options): Doc {
+  options.required('q')
+  return options.document('q') ?? {}
+}
+
+export const writeCommands = { insert, update, delete: remove, findAndModify, findandmodify: findAndModify }

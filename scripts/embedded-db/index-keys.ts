@@ -1,0 +1,102 @@
+import { CommandError } from './errors.js'
+import { invert, orderKey, RANK } from './order.js'
+import { type Doc, field, isDoc, type Maybe } from './values.js'
+
+/** One field of an index or of a sort. */
+export interface KeyField {
+  path: string
+  parts: readonly string[]
+  direction: 1 | -1
+}
+
+/** The values of one index key, a missing field being `undefined`, or `EMPTY` for an array without elements. */
+export type KeyValues = (Maybe | typeof EMPTY)[]
+
+const EMPTY = Symbol('empty array')
+const EMPTY_KEY = String.fromCharCode(RANK.missing)
+
+export function parseKeyPattern(pattern: Doc, directionOf: (path: string) => 1 | -1): KeyField[] {
+  return Object.keys(pattern).map(path => ({ path, parts: path.split('.'), direction: directionOf(path) }))
+}
+
+/**
+ * Every key a document has in an index: one, or with an array one for each element, the fields within one array
+ * walked together. `multikey[i]` is set where field i met an array. Two different arrays are error 171.
+ */
+export function indexKeys(document: Doc, fields: readonly KeyField[], multikey?: boolean[]): KeyValues[] {
+  return expand(
+    fields.map(({ parts }) => ({ value: document, rest: parts, done: false })),
+    fields,
+    multikey,
+  )
+}
+
+interface Cursor {
+  value: Maybe | typeof EMPTY
+  rest: readonly string[]
+  done: boolean
+}
+
+function expand(
+  cursors: Cursor[],
+  fields: readonly KeyField[],
+  multikey: boolean[] | undefined,
+): KeyValues[] {
+  let array: Maybe[] | undefined
+  let arrayPath: string | undefined
+  const walked = cursors.map((cursor, index) => {
+    const reached = cursor.done ? cursor : walk(cursor)
+    if (reached.done || !Array.isArray(reached.value)) return reached
+    const { path, parts } = fields[index] as KeyField
+    const prefix = parts.slice(0, parts.length - reached.rest.length).join('.')
+    if (arrayPath !== undefined && arrayPath !== prefix) {
+      throw new CommandError(
+        'CannotIndexParallelArrays',
+        `cannot index parallel arrays [${path}] [${arrayPath}]`,
+      )
+    }
+    array = reached.value
+    arrayPath = prefix
+    if (multikey) multikey[index] = true
+    return reached
+  })
+  if (!array) return [walked.map(cursor => cursor.value)]
+  const step = (element: Maybe | typeof EMPTY): Cursor[] =>
+    walked.map(cursor => {
+      if (cursor.done) return cursor
+      if (cursor.rest.length === 0) return { value: element, rest: cursor.rest, done: true }
+      return isDoc(element) ? { ...cursor, value: element } : { value: undefined, rest: [], done: true }
+    })
+  if (array.length === 0) return expand(step(EMPTY), fields, multikey)
+  return array.flatMap(element => expand(step(element), fields, multikey))
+}
+
+/** Follows a path up to its end, to the first array or to where it breaks off. */
+function walk(cursor: Cursor): Cursor {
+  let value = cursor.value
+  let depth = 0
+  while (depth < cursor.rest.length && isDoc(value)) value = field(value, cursor.rest[depth++] as string)
+  if (Array.isArray(value)) return { value, rest: cursor.rest.slice(depth), done: false }
+  return { value: depth < cursor.rest.length ? undefined : value, rest: [], done: true }
+}
+
+/** The order key of a whole index key, with the bytes of descending fields turned round. */
+export function compoundKey(values: KeyValues, fields: readonly KeyField[]): string {
+  let key = ''
+  for (let index = 0; index < fields.length; index++) {
+    const value = values[index]
+    const part = value === EMPTY ? EMPTY_KEY : orderKey((value as Maybe) ?? null)
+    key += fields[index]?.direction === -1 ? invert(part) : part
+  }
+  return key
+}
+
+/** A key's values as a duplicate-key error shows them: null where a field is missing. */
+export function shownValues(values: KeyValues, fields: readonly KeyField[]): Doc {
+  return Object.fromEntries(
+    fields.map(({ path }, index) => {
+      const value = values[index]
+      return [path, value === EMPTY || value === undefined ? null : (value as Doc)]
+    }),
+  )
+}

@@ -1,0 +1,134 @@
+import { CommandError, unsupported } from './errors.js'
+import { type Doc, isDoc, isNumeric, isTruthy, type Maybe, toNumber, typeOf, type Value } from './values.js'
+
+/** What any command may carry without a change to its result. */
+const GENERIC = new Set([
+  '$db',
+  '$clusterTime',
+  '$readPreference',
+  'apiDeprecationErrors',
+  'apiStrict',
+  'apiVersion',
+  'comment',
+  'lsid',
+  'maxTimeMS',
+  'readConcern',
+  'writeConcern',
+])
+
+/** What MongoDB knows and this server does not; an unknown name is an error of its own. */
+const REFUSED = new Set([
+  'awaitData',
+  'bypassDocumentValidation',
+  'capped',
+  'changeStreamPreAndPostImages',
+  'clusteredIndex',
+  'collation',
+  'collectionUUID',
+  'commitQuorum',
+  'encryptionInformation',
+  'exchange',
+  'idIndex',
+  'let',
+  'max',
+  'min',
+  'oplogReplay',
+  'rawData',
+  'returnKey',
+  'sampleRate',
+  'showRecordId',
+  'size',
+  'storageEngine',
+  'tailable',
+  'timeseries',
+  'validationAction',
+  'validationLevel',
+  'validator',
+  'viewOn',
+])
+
+/** The fields of a command or of one of its statements, read with MongoDB's type errors. */
+export class Options {
+  /** Throws for a field that is not in `known`: NotImplemented for MongoDB's own, else IDLUnknownField (40415). */
+  constructor(
+    private readonly where: string,
+    private readonly fields: Doc,
+    known: readonly string[],
+    isCommand = true,
+  ) {
+    for (const [name, value] of Object.entries(fields)) {
+      if (known.includes(name) || (isCommand && GENERIC.has(name))) continue
+      if (REFUSED.has(name)) {
+        if (value !== false && value !== null) throw unsupported(`The option '${name}' of ${where}`)
+      } else {
+        throw new CommandError('IDLUnknownField', `BSON field '${where}.${name}' is an unknown field.`)
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.value(name) !== undefined
+  }
+
+  value(name: string): Maybe {
+    return Object.hasOwn(this.fields, name) ? this.fields[name] : undefined
+  }
+
+  required(name: string): Value {
+    const value = this.value(name)
+    if (value !== undefined) return value
+    throw new CommandError(
+      'IDLFailedToParse',
+      `BSON field '${this.where}.${name}' is missing but a required field`,
+    )
+  }
+
+  document(name: string): Doc | undefined {
+    const value = this.value(name)
+    if (value === undefined || value === null) return undefined
+    return isDoc(value) ? value : this.mistyped(name, value, 'object')
+  }
+
+  array(name: string): Value[] | undefined {
+    const value = this.value(name)
+    if (value === undefined || value === null) return undefined
+    return Array.isArray(value) ? value : this.mistyped(name, value, 'array')
+  }
+
+  documents(name: string): Doc[] {
+    const values = this.array(name) ?? []
+    const stranger = values.find(value => !isDoc(value))
+    if (stranger !== undefined) this.mistyped(`${name}.0`, stranger, 'object')
+    return values as Doc[]
+  }
+
+  string(name: string): string | undefined {
+    const value = this.value(name)
+    if (value === undefined || value === null) return undefined
+    return typeof value === 'string' ? value : this.mistyped(name, value, 'string')
+  }
+
+  flag(name: string, otherwise = false): boolean {
+    const value = this.value(name)
+    if (value === undefined || value === null) return otherwise
+    if (typeof value !== 'boolean' && !isNumeric(value)) this.mistyped(name, value, 'bool')
+    return isTruthy(value)
+  }
+
+  /** A whole number that is not negative. */
+  count(name: string): number | undefined {
+    const value = this.value(name)
+    if (value === undefined || value === null) return undefined
+    if (!isNumeric(value)) return this.mistyped(name, value, 'long')
+    const number = Math.trunc(toNumber(value))
+    if (number >= 0) return number
+    throw new CommandError(51024, `BSON field '${name}' value must be >= 0, actual value '${number}'`)
+  }
+
+  private mistyped(name: string, value: Value, expected: string): never {
+    throw new CommandError(
+      'TypeMismatch',
+      `BSON field '${this.where}.${name}' is the wrong type '${typeOf(value)}', expected type '${expected}'`,
+    )
+  }
+}

@@ -1,0 +1,213 @@
+import { Int32, Timestamp } from 'mongodb'
+import { CommandError, unsupported } from './errors.js'
+import { compoundKey, indexKeys, type KeyField } from './index-keys.js'
+import { arithmetic } from './numbers.js'
+import { compare, equal, orderKey } from './order.js'
+import { isOperators, matches, parseFilter } from './predicate.js'
+import { show } from './show.js'
+import { type Doc, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from './values.js'
+
+type Apply = (old: Maybe) => Maybe
+
+interface Operator {
+  /** Reads the operand once an update; what it gives is applied to each document. */
+  read: (operand: Value, path: string) => Apply
+  creates: boolean
+}
+
+/** The update operators that change the value at one path; `$rename` and `$setOnInsert` are the caller's. */
+export const UPDATE_OPERATORS: Record<string, Operator> = {
+  $set: { read: operand => () => operand, creates: true },
+  $unset: { read: () => () => undefined, creates: false },
+  $inc: { read: (operand, path) => calculation('$inc', '+', operand, path), creates: true },
+  $mul: { read: (operand, path) => calculation('$mul', '*', operand, path), creates: true },
+  $min: {
+    read: operand => old => (old === undefined || compare(operand, old) < 0 ? operand : old),
+    creates: true,
+  },
+  $max: {
+    read: operand => old => (old === undefined || compare(operand, old) > 0 ? operand : old),
+    creates: true,
+  },
+  $currentDate: { read: currentDate, creates: true },
+  $push: { read: push, creates: true },
+  $addToSet: { read: addToSet, creates: true },
+  $pop: { read: pop, creates: false },
+  $pull: { read: pull, creates: false },
+  $pullAll: { read: pullAll, creates: false },
+}
+
+function calculation(operator: string, sign: '+' | '*', operand: Value, path: string): Apply {
+  if (!isNumeric(operand)) {
+    const verb = sign === '+' ? 'increment' : 'multiply'
+    throw new CommandError(
+      'TypeMismatch',
+      `Cannot ${verb} with non-numeric argument: {${path}: ${show(operand)}}`,
+    )
+  }
+  return old => {
+    if (old === undefined) return sign === '+' ? operand : arithmetic(new Int32(0), '*', operand)
+    if (!isNumeric(old)) {
+      throw new CommandError(
+        'TypeMismatch',
+        `Cannot apply ${operator} to a value of non-numeric type. The field '${path}' is of type ${typeOf(old)}`,
+      )
+    }
+    const result = arithmetic(old, sign, operand)
+    if (result) return result
+    throw new CommandError(
+      'BadValue',
+      `Failed to apply ${operator} operations to current value (${show(old)}): it would overflow a long`,
+    )
+  }
+}
+
+function currentDate(operand: Value): Apply {
+  const type = isDoc(operand) ? operand.$type : operand === true || operand === false ? 'date' : undefined
+  if (type === 'date') return () => new Date()
+  if (type === 'timestamp') return () => new Timestamp({ t: Math.floor(Date.now() / 1000), i: 1 })
+  throw new CommandError('BadValue', '$currentDate takes true or {$type: "date"} or {$type: "timestamp"}')
+}
+
+function push(operand: Value, path: string): Apply {
+  const modifiers: Doc = isDoc(operand) && '$each' in operand ? operand : { $each: [operand] }
+  const { $each, $position, $slice, $sort, ...others } = modifiers
+  const strange = Object.keys(others)[0]
+  if (strange !== undefined) throw new CommandError('BadValue', `Unrecognized clause in $push: ${strange}`)
+  const added = eachOf($each, '$push')
+  const position = integerOf($position, '$position')
+  const slice = integerOf($slice, '$slice')
+  const sorted = $sort === undefined ? undefined : elementOrder($sort)
+  return old => {
+    const array = arrayOf(old, path)
+    const at = position === undefined ? array.length : position
+    const next = [...array.slice(0, at), ...added, ...array.slice(at)]
+    const all = at < 0 && -at > array.length ? [...added, ...array] : next
+    const ordered = sorted ? sorted(all) : all
+    if (slice === undefined) return ordered
+    return slice >= 0 ? ordered.slice(0, slice) : ordered.slice(slice)
+  }
+}
+
+function elementOrder(sort: Value): (elements: Value[]) => Value[] {
+  if (isNumeric(sort)) {
+    const sign = directionOf(sort)
+    return elements => elements.slice().sort((a, b) => sign * compare(a, b))
+  }
+  if (!isDoc(sort) || Object.keys(sort).length === 0) {
+    throw new CommandError('BadValue', 'The $sort is invalid: use 1/-1 or a document of fields')
+  }
+  const fields: KeyField[] = Object.entries(sort).map(([path, direction]) => {
+    return { path, parts: path.split('.'), direction: directionOf(direction) }
+  })
+  const keyOf = (element: Value): string => {
+    const keys = indexKeys(isDoc(element) ? element : {}, fields).map(values => compoundKey(values, fields))
+    return keys.sort()[0] as string
+  }
+  return elements => {
+    const keyed = elements.map(element => ({ element, key: keyOf(element) }))
+    return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ element }) => element)
+  }
+}
+
+function directionOf(value: Value): 1 | -1 {
+  const direction = isNumeric(value) ? toNumber(value) : 0
+  if (direction !== 1 && direction !== -1) {
+    throw new CommandError('BadValue', 'The $sort element value must be either 1 or -1')
+  }
+  return direction
+}
+
+function addToSet(operand: Value, path: string): Apply {
+  const added = isDoc(operand) && '$each' in operand ? eachOf(operand.$each, '$addToSet') : [operand]
+  return old => {
+    const array = arrayOf(old, path)
+    const seen = new Set(array.map(orderKey))
+    const missing: Value[] = []
+    for (const value of added) {
+      const key = orderKey(value)
+      if (!seen.has(key)) missing.push(value)
+      seen.add(key)
+    }
+    return missing.length === 0 && old !== undefined ? old : [...array, ...missing]
+  }
+}
+
+function pop(operand: Value, path: string): Apply {
+  const end = isNumeric(operand) ? toNumber(operand) : 0
+  if (end !== 1 && end !== -1) {
+    throw new CommandError('FailedToParse', `$pop expects 1 or -1, found: ${show(operand)}`)
+  }
+  return old => {
+    if (old === undefined) return undefined
+    if (!Array.isArray(old)) {
+      throw new CommandError(
+        'TypeMismatch',
+        `Path '${path}' contains an element of non-array type '${typeOf(old)}'`,
+      )
+    }
+    if (old.length === 0) return old
+    return end === 1 ? old.slice(0, -1) : old.slice(1)
+  }
+}
+
+function pull(operand: Value): Apply {
+  const first = isDoc(operand) ? Object.keys(operand)[0] : undefined
+  const onElement = isOperators(operand) && !['$and', '$or', '$nor'].includes(first as string)
+  const filter = onElement || !isDoc(operand) ? parseFilter({ element: operand }) : parseFilter(operand)
+  // A plain array or scalar is compared whole, not looked for inside of nested arrays.
+  if (!isDoc(operand) && typeOf(operand) !== 'regex')
+    return without(element => equal(element, operand), '$pull')
+  return without(
+    element => (onElement || !isDoc(operand) ? matches(filter, { element }) : matches(filter, element)),
+    '$pull',
+  )
+}
+
+function pullAll(operand: Value): Apply {
+  if (!Array.isArray(operand)) {
+    throw new CommandError(
+      'BadValue',
+      `$pullAll requires an array argument but was given a ${typeOf(operand)}`,
+    )
+  }
+  const unwanted = new Set(operand.map(orderKey))
+  return without(element => unwanted.has(orderKey(element)), '$pullAll')
+}
+
+function without(isUnwanted: (element: Value) => boolean, operator: string): Apply {
+  return old => {
+    if (old === undefined) return undefined
+    if (!Array.isArray(old))
+      throw new CommandError('BadValue', `Cannot apply ${operator} to a non-array value`)
+    const kept = old.filter(element => !isUnwanted(element))
+    return kept.length === old.length ? old : kept
+  }
+}
+
+function eachOf(value: Maybe, operator: string): Value[] {
+  if (Array.isArray(value)) return value
+  throw new CommandError('BadValue', `The argument to $each in ${operator} must be an array`)
+}
+
+function integerOf(value: Maybe, name: string): number | undefined {
+  if (value === undefined) return undefined
+  const number = isNumeric(value) ? toNumber(value) : Number.NaN
+  if (Number.isInteger(number)) return number
+  throw new CommandError('BadValue', `The value for ${name} must be an integer`)
+}
+
+function arrayOf(old: Maybe, path: string): Value[] {
+  if (old === undefined) return []
+  if (Array.isArray(old)) return old
+  throw new CommandError('BadValue', `The field '${path}' must be an array but is of type ${typeOf(old)}`)
+}
+
+/** Refuses by name what MongoDB has and this server has not. */
+export function refuseOperator(operator: string): never {
+  if (operator === '$bit') throw unsupported('$bit')
+  throw new CommandError(
+    'FailedToParse',
+    `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
+  )
+}
