@@ -31,24 +31,14 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     const startedAt = performance.now()
     const requestId = requestIdOf(request)
     const exchange: Exchange = { request, requestId, path, pathParams: {} }
-    let reply: Reply
+    let response: Response
     let failure: AppError | undefined
     try {
-      reply = await answer(exchange)
+      response = respond(await answer(exchange), exchange)
     } catch (error) {
-      const translated = translateDatabaseError(error)
-      failure =
-        translated instanceof AppError ? translated : new AppError('internal', undefined, { cause: error })
-      reply = errorReply(failure, requestId)
-      if (failure.code === 'method_not_allowed') reply.headers.Allow = methods.join(', ')
+      failure = asAppError(error)
+      response = respond(errorReply(failure, requestId), exchange, failure)
     }
-    const limit = failure instanceof RateLimited ? failure.limit : exchange.limit
-    const origin = failure instanceof OriginRefused ? null : request.headers.get('origin')
-    const response = toResponse(reply, request, {
-      'X-Request-Id': requestId,
-      ...corsHeaders(origin),
-      ...limitHeaders(limit),
-    })
     logRequest(
       {
         requestId,
@@ -71,13 +61,33 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
         body: undefined,
         headers: { Allow: methods.join(', '), ...preflightHeaders(request, methods) },
       }
-    const verb = verbs[(request.method === 'HEAD' ? 'GET' : request.method) as Verb]
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    // Own verbs only: a method may be called `constructor`.
+    const verb = Object.hasOwn(verbs, method) && verbs[method as Verb]
     if (!verb) throw new AppError('method_not_allowed')
     exchange.pathParams = matchPath(path, new URL(request.url).pathname)
     return verb.run(exchange)
   }
 
+  function respond(reply: Reply, exchange: Exchange, failure?: AppError): Response {
+    const { request, requestId } = exchange
+    const origin = failure instanceof OriginRefused ? null : request.headers.get('origin')
+    const limit = failure instanceof RateLimited ? failure.limit : exchange.limit
+    return toResponse(reply, request, {
+      'X-Request-Id': requestId,
+      ...corsHeaders(origin),
+      ...limitHeaders(limit),
+      ...(failure?.code === 'method_not_allowed' && { Allow: methods.join(', ') }),
+    })
+  }
+
   return { path, verbs, fetch }
+}
+
+/** What a request failed with, for the client. Whatever nobody foresaw is `internal` and says nothing of itself. */
+function asAppError(error: unknown): AppError {
+  const translated = translateDatabaseError(error)
+  return translated instanceof AppError ? translated : new AppError('internal', undefined, { cause: error })
 }
 
 function allowedMethods(verbs: Verbs): string[] {
