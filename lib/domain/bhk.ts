@@ -30,15 +30,16 @@ const WORDS: readonly [RegExp, BhkType][] = [
 
 /**
  * Reads a BHK as old clients send it: a number (`bhk`), a text (`bhkType`) in any spelling ("2bhk", "1 Bhk",
- * "just looking"), or both; the text decides the type and the number is kept beside it. Neither of them usable
- * means "Yet to decide". The rules are the contract's.
+ * "just looking"), or both; the text decides the type and the number is kept beside it. A text where the number
+ * belongs is read like one of `bhkType`, which goes first. Neither of them given means "Yet to decide". The
+ * rules are the contract's.
  */
-export function normaliseBhk(bhk: number | undefined, text: string | undefined): Bhk {
+export function normaliseBhk(bhk: number | string | undefined, bhkType: string | undefined): Bhk {
+  const text = bhkType ?? (typeof bhk === 'string' ? bhk : undefined)
   const fromText = text === undefined ? undefined : readText(text)
-  const number = bhk ?? fromText?.bhk
-  const bhkType = fromText?.bhkType ?? (number === undefined ? 'Yet to decide' : typeOfNumber(number))
+  const number = typeof bhk === 'number' ? bhk : fromText?.bhk
   return {
-    bhkType,
+    bhkType: fromText?.bhkType ?? (number === undefined ? 'Yet to decide' : typeOfNumber(number)),
     ...(number !== undefined && { bhk: number }),
     ...(fromText?.bhkRaw !== undefined && { bhkRaw: fromText.bhkRaw }),
   }

@@ -23,6 +23,7 @@ export type PublicMessage = z.infer<typeof PublicMessage>
  */
 export const CapturedConversation = z
   .unknown()
+  .optional()
   .transform((value): Message[] =>
     Array.isArray(value) ? value.slice(-MAX_MESSAGES).flatMap(readMessage) : [],
   )

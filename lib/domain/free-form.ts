@@ -29,7 +29,7 @@ export function isStorableKey(key: string): boolean {
  * value as a pair under `legacy` beside it, whatever exceeds the bounds is cut off and `truncated` says so, and
  * anything that is not an object is kept whole as a pair.
  */
-export const CapturedFreeForm = z.unknown().transform(captureFreeForm)
+export const CapturedFreeForm = z.unknown().optional().transform(captureFreeForm)
 
 export function captureFreeForm(value: unknown): FreeForm {
   if (value === undefined || value === null) return {}

@@ -20,10 +20,11 @@ export type LeadStatus = z.infer<typeof LeadStatus>
 /** A microsite's name: often a host name. Dots and case are kept. */
 export const Microsite = z.string().trim().min(1).max(200)
 
-/** A scalar that old clients send as a text or as a number; empty counts as not given. */
+/** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */
 const looseText = z
   .union([z.string(), z.number()])
   .nullish()
+  .catch(undefined)
   .transform(value => (value === null || value === undefined ? undefined : String(value).trim() || undefined))
 
 /**
@@ -32,9 +33,11 @@ const looseText = z
  */
 export const LeadInput = z.object({
   phone: looseText.transform(text => text?.slice(0, 64)),
-  bhk: looseText.transform(text => (text && /^\d{1,3}(\.\d)?$/.test(text) ? Number(text) : undefined)),
+  bhk: looseText.transform(text =>
+    text && /^\d{1,3}(\.\d)?$/.test(text) ? Number(text) : text?.slice(0, 200),
+  ),
   bhkType: looseText.transform(text => text?.slice(0, 200)),
-  microsite: Microsite.optional(),
+  microsite: looseText.transform(text => text?.slice(0, 200)),
   metadata: CapturedFreeForm,
   conversation: CapturedConversation,
 })

@@ -52,6 +52,12 @@ describe('normaliseBhk', () => {
     expect(normaliseBhk(3, 'villa')).toEqual({ bhkType: 'Other', bhk: 3, bhkRaw: 'villa' })
   })
 
+  it('reads a text where the number belongs, unless there is a text where it belongs', () => {
+    expect(normaliseBhk('3 BHK', undefined)).toEqual({ bhkType: '3 BHK', bhk: 3 })
+    expect(normaliseBhk('villa', undefined)).toEqual({ bhkType: 'Other', bhkRaw: 'villa' })
+    expect(normaliseBhk('villa', '2bhk')).toEqual({ bhkType: '2 BHK', bhk: 2 })
+  })
+
   it('takes nothing at all for undecided', () => {
     expect(normaliseBhk(undefined, undefined)).toEqual({ bhkType: 'Yet to decide' })
   })
