@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import {
+  CapturedLead,
   captureLead,
   LeadFilter,
   LeadInput,
   LeadPage,
   listLeads,
-  PublicLead,
   projectIdOf,
 } from '../../lib/domain/leads.js'
 import { findProject } from '../../lib/domain/widget-configs.js'
@@ -24,7 +24,7 @@ const POST = route(
     responses: {
       201: {
         description: 'The lead, also of a repeated submission',
-        schema: z.object({ message: z.string(), lead: PublicLead }),
+        schema: z.object({ message: z.string(), lead: CapturedLead }),
       },
     },
   },

@@ -114,7 +114,7 @@ export async function captureLead(
   input: LeadInput,
   project: Project,
   submission: Submission,
-): Promise<PublicLead> {
+): Promise<CapturedLead> {
   const lead = leadFrom(input, project, submission)
   const [{ stored, inserted }] = await Promise.all([
     insertOnce(lead),
@@ -126,8 +126,7 @@ export async function captureLead(
   if (lead.inputDigest !== undefined) await saveLeadSession(stored)
   if (inserted && !stored.spam)
     submission.background(countOne('leadsCaptured', stored.microsite, stored.createdAt))
-  // As it was captured: what became of it since is the operators' business, not the public's.
-  return { ...toPublic(stored), status: 'new', updatedAt: stored.createdAt }
+  return toCaptured(stored)
 }
 
 export const SpamFilter = z.enum(['no', 'only', 'all'])
@@ -200,6 +199,10 @@ export const PublicLead = Lead.omit({
   conversation: z.array(PublicMessage),
 })
 export type PublicLead = z.infer<typeof PublicLead>
+
+/** A lead as its own client sees it: quarantine, and what became of it since, are the operators' business. */
+export const CapturedLead = PublicLead.omit({ spam: true })
+export type CapturedLead = z.infer<typeof CapturedLead>
 
 export const LeadPage = z.object({
   items: z.array(PublicLead),
@@ -296,8 +299,15 @@ function queryOf(filter: LeadFilter): Filter<Lead> {
   }
 }
 
+/** Only what the shape names: a document may hold more than this code knows of. */
 function toPublic(lead: Lead): PublicLead {
-  const { _id, ownerId: _owner, inputDigest: _digest, conversation, ...fields } = lead
-  const id = _id.toHexString()
-  return { ...fields, id, _id: id, conversation: toPublicMessages(conversation) }
+  const fields = Object.entries(lead).filter(([field]) => Object.hasOwn(PublicLead.shape, field))
+  const id = lead._id.toHexString()
+  const conversation = toPublicMessages(lead.conversation)
+  return { ...(Object.fromEntries(fields) as Omit<PublicLead, 'id' | '_id'>), id, _id: id, conversation }
+}
+
+function toCaptured(lead: Lead): CapturedLead {
+  const { spam: _quarantine, ...fields } = toPublic(lead)
+  return { ...fields, status: 'new', updatedAt: lead.createdAt }
 }
