@@ -1,11 +1,17 @@
 import { aggregation } from './cases/aggregation.js'
 import { bsonTypes } from './cases/bson-types.js'
+import { commands } from './cases/commands.js'
+import { concurrency } from './cases/concurrency.js'
+import { cursors } from './cases/cursors.js'
 import { deletes } from './cases/deletes.js'
 import { filters } from './cases/filters.js'
 import { findAndModify } from './cases/find-and-modify.js'
+import { indexesKinds } from './cases/indexes-kinds.js'
+import { indexesUnique } from './cases/indexes-unique.js'
 import { nullMissingArrays } from './cases/null-missing-arrays.js'
 import { pipelineUpdates } from './cases/pipeline-updates.js'
 import { projections } from './cases/projections.js'
+import { refusals } from './cases/refusals.js'
 import { typeOrder } from './cases/type-order.js'
 import { updateErrors } from './cases/update-errors.js'
 import { updateOperators } from './cases/update-operators.js'
@@ -26,4 +32,10 @@ export const subjects: Subject[] = [
   bsonTypes,
   pipelineUpdates,
   aggregation,
+  cursors,
+  indexesUnique,
+  indexesKinds,
+  refusals,
+  commands,
+  concurrency,
 ]
