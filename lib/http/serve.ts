@@ -107,7 +107,7 @@ function matchPath(template: string, pathname: string): Record<string, string> {
   const params: Record<string, string> = {}
   for (const [i, name] of names.entries()) {
     const value = values[i] ?? ''
-    if (name.startsWith(':')) params[name.slice(1)] = decode(value)
+    if (name.startsWith(':') && value !== '') params[name.slice(1)] = decode(value)
     else if (name !== value) throw new AppError('not_found')
   }
   return params

@@ -22,9 +22,14 @@ export async function validate<T>(schema: z.ZodType<T>, input: unknown, prefix =
 function explain(issue: z.core.$ZodIssue, at: readonly PropertyKey[]): ErrorDetail[] {
   const path = [...at, ...issue.path]
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const depth = (branch: z.core.$ZodIssue[]) => Math.max(...branch.map(inner => inner.path.length))
-    const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a))
+    const [meant] = [...issue.errors].sort((a, b) => progress(b) - progress(a))
     return (meant ?? []).flatMap(inner => explain(inner, path))
   }
   return [{ path: path.map(String).join('.'), message: issue.message }]
+}
+
+/** How deep a branch got; one that fits but for its size got further than one of another type altogether. */
+function progress(branch: readonly z.core.$ZodIssue[]): number {
+  const steps = branch.map(issue => issue.path.length + (issue.code === 'invalid_type' ? 0 : 0.5))
+  return Math.max(...steps)
 }
