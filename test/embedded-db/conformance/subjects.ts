@@ -6,10 +6,12 @@ import { cursors } from './cases/cursors.js'
 import { deletes } from './cases/deletes.js'
 import { filters } from './cases/filters.js'
 import { findAndModify } from './cases/find-and-modify.js'
+import { indexAgreement } from './cases/index-agreement.js'
 import { indexesKinds } from './cases/indexes-kinds.js'
 import { indexesUnique } from './cases/indexes-unique.js'
 import { nullMissingArrays } from './cases/null-missing-arrays.js'
 import { pipelineUpdates } from './cases/pipeline-updates.js'
+import { plans } from './cases/plans.js'
 import { projections } from './cases/projections.js'
 import { refusals } from './cases/refusals.js'
 import { typeOrder } from './cases/type-order.js'
@@ -38,4 +40,6 @@ export const subjects: Subject[] = [
   refusals,
   commands,
   concurrency,
+  indexAgreement,
+  plans,
 ]
