@@ -1,4 +1,4 @@
-import { MongoServerError } from 'mongodb'
+import { MongoDriverError, MongoServerError } from 'mongodb'
 import { ConfigurationError, env } from '../env.js'
 import type { ErrorCode } from '../errors.js'
 
@@ -48,6 +48,16 @@ function describe(failure: unknown): Record<string, unknown> {
   if (failure instanceof ConfigurationError) return { error: failure.name, problems: failure.problems }
   if (failure instanceof MongoServerError)
     return { error: failure.name, mongoCode: failure.code, mongoCodeName: failure.codeName }
+  // Of a connection string that it cannot read, the driver quotes the password too.
+  if (failure instanceof MongoDriverError) return { error: failure.name, stack: framesOf(failure) }
   const cause = failure.cause === undefined ? {} : { cause: describe(failure.cause) }
   return { error: failure.name, message: failure.message, stack: failure.stack, ...cause }
+}
+
+/** A stack without the message at its head. */
+function framesOf(error: Error): string | undefined {
+  return error.stack
+    ?.split('\n')
+    .filter(line => /^\s+at /.test(line))
+    .join('\n')
 }
