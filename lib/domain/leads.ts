@@ -134,10 +134,15 @@ export const SpamFilter = z.enum(['no', 'only', 'all'])
 const MAX_SKIP = 10_000
 const COUNTED_EXACTLY = 10_000
 
-const Day = /^\d{4}-\d{2}-\d{2}$/
+const Day = z.iso.date()
+const Time = z.iso.datetime({ offset: true })
+// Not what Date.parse takes: that finds a date in `5`, and reads a time without a zone in the server's own.
 const Moment = z
   .string()
-  .refine(text => !Number.isNaN(Date.parse(text)), 'must be a date (YYYY-MM-DD) or an ISO 8601 time')
+  .refine(
+    text => Day.safeParse(text).success || Time.safeParse(text).success,
+    'must be a date (YYYY-MM-DD) or an ISO 8601 time with its zone',
+  )
 
 /** The query of a list of leads. Dates without a time are whole UTC days, the last one included. */
 export const LeadFilter = z.object({
@@ -145,7 +150,9 @@ export const LeadFilter = z.object({
   status: LeadStatus.optional(),
   bhkType: BhkType.optional(),
   startDate: Moment.transform(text => new Date(text)).optional(),
-  endDate: Moment.transform(text => new Date(Day.test(text) ? `${text}T23:59:59.999Z` : text)).optional(),
+  endDate: Moment.transform(
+    text => new Date(Day.safeParse(text).success ? `${text}T23:59:59.999Z` : text),
+  ).optional(),
   spam: SpamFilter.default('no'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   skip: z.coerce
