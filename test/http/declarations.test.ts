@@ -1,0 +1,81 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import type { ServedRoute, Verb } from '../../lib/http/serve.js'
+import { policies } from '../../lib/rate-limit/policies.js'
+
+const root = join(import.meta.dirname, '../../api')
+const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
+const routes = await Promise.all(
+  paths.map(async path => {
+    const module = (await import(join(root, path))) as { default: ServedRoute }
+    return module.default
+  }),
+)
+const declared = routes.flatMap(({ path, verbs }) =>
+  Object.entries(verbs).map(([verb, { declaration }]) => ({
+    name: `${verb} ${path}`,
+    verb: verb as Verb,
+    path,
+    declaration,
+  })),
+)
+
+/** Every schema must have a description; what JSON cannot say (dates, transforms) is left open. */
+function describeSchema(schema: z.ZodType, io: 'input' | 'output') {
+  return z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+}
+
+it('finds the routes', () => {
+  expect(declared.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['POST /api/leads', 'GET /api/leads', 'GET /api/widget-config/:projectId']),
+  )
+})
+
+it('has each path once', () => {
+  const served = routes.map(({ path }) => path)
+
+  expect(new Set(served).size).toBe(served.length)
+})
+
+describe.each(declared)('$name', ({ verb, path, declaration }) => {
+  it('says what it is for, who may use it and how often', () => {
+    expect(declaration.summary).toMatch(/^[A-Z].{10,78}[^.]$/)
+    expect(['public', 'operator', 'cron']).toContain(declaration.access)
+    expect(policies).toHaveProperty(declaration.limit)
+  })
+
+  it('counts a caller only where there is one, and stays open only to the public', () => {
+    const policy = policies[declaration.limit]
+
+    expect(policy.per).toBe(declaration.access === 'public' ? 'address' : 'caller')
+    expect(policy.whenUnavailable).toBe(declaration.access === 'public' ? 'open' : 'closed')
+  })
+
+  it('names the parameters of its path, and has a body only where HTTP gives it one', () => {
+    const names = path.split('/').flatMap(segment => (segment.startsWith(':') ? [segment.slice(1)] : []))
+    const params = declaration.params && describeSchema(declaration.params, 'input')
+
+    expect(Object.keys(params?.properties ?? {})).toEqual(names)
+    if (verb === 'GET' || verb === 'DELETE') expect(declaration.body).toBeUndefined()
+  })
+
+  it('has schemas that other tools can read', () => {
+    for (const schema of [declaration.params, declaration.query, declaration.body])
+      if (schema) expect(describeSchema(schema, 'input')).toBeTypeOf('object')
+    for (const { schema } of Object.values(declaration.responses))
+      if (schema) expect(describeSchema(schema, 'output')).toBeTypeOf('object')
+  })
+
+  it('says what a success looks like', () => {
+    const successes = Object.entries(declaration.responses)
+
+    expect(successes.length).toBeGreaterThan(0)
+    for (const [status, { description }] of successes) {
+      expect(Number(status)).toBeGreaterThanOrEqual(200)
+      expect(Number(status)).toBeLessThan(300)
+      expect(description).toMatch(/\S/)
+    }
+  })
+})
