@@ -1,0 +1,79 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { dayOf } from '../../lib/domain/event-counts.js'
+import type { MaintenanceReport } from '../../lib/domain/maintenance.js'
+import { emptyDatabase, testDatabase } from '../support/database.js'
+import { adminToken, type CallOptions, call } from '../support/request.js'
+
+const CRON_SECRET = 'cron-secret-of-the-tests'
+const DAY_MS = 24 * 60 * 60 * 1000
+
+beforeEach(() => emptyDatabase())
+
+/** A deployment of its own, since a process reads its environment once. */
+async function deploy(environment: Record<string, string>) {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  vi.resetModules()
+  const { default: cronRoute } = await import('../../api/cron/maintain.js')
+  return (options: CallOptions = {}, method = 'GET') =>
+    call<MaintenanceReport>(cronRoute, method, '/api/cron/maintain', options)
+}
+
+describe('the maintenance cron', () => {
+  it('is not configured without a secret', async () => {
+    const run = await deploy({})
+
+    const refused = await run({ token: 'undefined' })
+
+    expect(refused).toMatchObject({
+      status: 501,
+      body: { code: 'not_configured', message: 'CRON_SECRET is not set on this deployment.' },
+    })
+    expect((await run()).status).toBe(501)
+  })
+
+  it('is run by who has the secret, or is an operator', async () => {
+    const run = await deploy({ CRON_SECRET })
+
+    for (const token of [CRON_SECRET, adminToken()]) expect((await run({ token })).status).toBe(200)
+    for (const token of ['', 'wrong', `${CRON_SECRET}x`, CRON_SECRET.slice(1)])
+      expect(await run({ token })).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
+    expect((await run({ headers: { 'x-cron-secret': CRON_SECRET } })).status).toBe(401)
+    expect((await run({ token: CRON_SECRET }, 'POST')).status).toBe(405)
+  })
+
+  it('lets nobody in by its secret elsewhere', async () => {
+    await deploy({ CRON_SECRET })
+    const { default: leadsRoute } = await import('../../api/leads/index.js')
+
+    expect((await call(leadsRoute, 'GET', '/api/leads', { token: CRON_SECRET })).status).toBe(401)
+  })
+
+  it('mends the counters of past days and says what it did', async () => {
+    const run = await deploy({ CRON_SECRET })
+    const { db } = testDatabase()
+    const yesterday = dayOf(new Date(Date.now() - DAY_MS))
+    const createdAt = new Date(`${yesterday}T12:00:00Z`)
+    await db.collection('leads').insertMany([
+      { microsite: 'a', createdAt },
+      { microsite: 'a', createdAt },
+      { microsite: 'a', createdAt, spam: { score: 1, reasons: [] } },
+    ])
+    const counters = db.collection<{ _id: object; count: number }>('eventcounts')
+    await counters.insertOne({ _id: { microsite: 'b', type: 'leadsCaptured', day: yesterday }, count: 4 })
+
+    const { body } = await run({ token: CRON_SECRET })
+
+    expect(body.ok).toBe(true)
+    expect(body.jobs.map(({ name, ok }) => [name, ok])).toEqual([
+      ['indexes', true],
+      ['lead-counts', true],
+    ])
+    expect(body.jobs[1]?.result).toEqual({
+      mended: expect.arrayContaining([
+        { microsite: 'a', day: yesterday, was: 0, is: 2 },
+        { microsite: 'b', day: yesterday, was: 4, is: 0 },
+      ]),
+    })
+    expect((await run({ token: CRON_SECRET })).body.jobs[1]?.result).toEqual({ mended: [] })
+  })
+})
