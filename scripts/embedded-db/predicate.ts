@@ -1,8 +1,9 @@
 import { BSONRegExp, MaxKey, MinKey } from 'mongodb'
 import { CommandError, unsupported } from './errors.js'
-import { compileExpression } from './expression.js'
+import { type Context, compileExpression } from './expression/expression.js'
 import { compare, equal, orderKey, rank } from './order.js'
 import { type ArrayMatch, anyAt, type Test } from './paths.js'
+import { toRegExp } from './regex.js'
 import {
   type Doc,
   isDoc,
@@ -35,11 +36,11 @@ export type Filter =
   | { kind: 'expression'; holds: (document: Doc) => boolean }
 
 /** Reads a query filter. Throws BadValue for what is malformed and NotImplemented for operators not covered. */
-export function parseFilter(filter: Doc): Filter {
+export function parseFilter(filter: Doc, context?: Context): Filter {
   const children: Filter[] = []
   for (const [key, value] of Object.entries(filter)) {
     if (!key.startsWith('$')) children.push(...parseField(key, value))
-    else if (key !== '$comment') children.push(parseLogical(key, value))
+    else if (key !== '$comment') children.push(parseLogical(key, value, context))
   }
   return all(children)
 }
@@ -82,9 +83,9 @@ function not(child: Filter): Filter {
   return { kind: 'nor', children: [child] }
 }
 
-function parseLogical(key: string, value: Value): Filter {
+function parseLogical(key: string, value: Value, context?: Context): Filter {
   if (key === '$expr') {
-    const expression = compileExpression(value)
+    const expression = compileExpression(value, context)
     return { kind: 'expression', holds: document => isTruthy(expression(document)) }
   }
   if (key !== '$and' && key !== '$or' && key !== '$nor') {
@@ -98,7 +99,7 @@ function parseLogical(key: string, value: Value): Filter {
   }
   const children = value.map(child => {
     if (!isDoc(child)) throw new CommandError('BadValue', `${key} argument's entries must be objects`)
-    return parseFilter(child)
+    return parseFilter(child, context)
   })
   return { kind: key === '$and' ? 'and' : key === '$or' ? 'or' : 'nor', children }
 }
@@ -273,18 +274,4 @@ function regexTest(pattern: BSONRegExp): Test {
   const exact = orderKey(pattern)
   return value =>
     typeof value === 'string' ? regex.test(value) : value instanceof BSONRegExp && orderKey(value) === exact
-}
-
-/** The JavaScript form of a BSON regular expression. Refuses the options and syntax that mean something else here. */
-export function toRegExp(pattern: BSONRegExp): RegExp {
-  const strange = /[^ims]/.exec(pattern.options)?.[0]
-  if (strange) throw unsupported(`the regular expression option '${strange}'`)
-  if (/\(\?[^:=!<]|\\[AZzGQERKhHvX]|[*+?}]\+|\[\[:/.test(pattern.pattern)) {
-    throw unsupported(`the regular expression /${pattern.pattern}/`)
-  }
-  try {
-    return new RegExp(pattern.pattern, pattern.options)
-  } catch (error) {
-    throw new CommandError(51091, `Regular expression is invalid: ${(error as Error).message}`)
-  }
 }

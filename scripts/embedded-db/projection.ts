@@ -1,5 +1,5 @@
 import { CommandError, unsupported } from './errors.js'
-import { compileExpression } from './expression.js'
+import { type Context, compileExpression } from './expression/expression.js'
 import { matches, parseFilter } from './predicate.js'
 import {
   type Doc,
@@ -31,24 +31,24 @@ export type Projector = (document: Doc) => Doc
 /** Reads the projection of a find or findAndModify. Throws for mixtures, collisions and what is not covered. */
 export function compileProjection(projection: Doc | undefined): Projector {
   if (!projection || Object.keys(projection).length === 0) return document => document
-  return compile(projection, true)
+  return compile(projection, true, undefined)
 }
 
 /** Reads a `$project` stage. */
-export function compileProjectStage(projection: Doc): Projector {
+export function compileProjectStage(projection: Doc, context: Context): Projector {
   if (Object.keys(projection).length === 0) {
     throw new CommandError(
       51272,
       'Invalid $project :: caused by :: projection specification must have at least one field',
     )
   }
-  return compile(projection, false)
+  return compile(projection, false, context)
 }
 
 /** Reads an `$addFields` or `$set` stage. */
-export function compileAddFields(fields: Doc): Projector {
+export function compileAddFields(fields: Doc, context: Context): Projector {
   const tree: Tree = new Map()
-  plant(tree, fields, value => ({ kind: 'compute', compute: compileExpression(value) }), [])
+  plant(tree, fields, value => ({ kind: 'compute', compute: compileExpression(value, context) }), [])
   return document => visit(document, tree, document, 'add')
 }
 
@@ -59,12 +59,12 @@ export function compileUnset(paths: readonly string[]): Projector {
   return document => visit(document, tree, document, 'exclude')
 }
 
-function compile(projection: Doc, isFind: boolean): Projector {
+function compile(projection: Doc, isFind: boolean, context: Context | undefined): Projector {
   const tree: Tree = new Map()
   let mode: Mode | undefined
   let narrows = false
   const readLeaf = (value: Value, path: string): Leaf => {
-    const leaf = isFind ? (findOperator(value) ?? plainLeaf(value)) : plainLeaf(value)
+    const leaf = isFind ? (findOperator(value) ?? plainLeaf(value, context)) : plainLeaf(value, context)
     if (leaf.kind === 'narrow' && '$slice' in (value as Doc)) {
       narrows = true
       return leaf
@@ -91,9 +91,9 @@ function leafKind(node: Tree | Leaf | undefined): Leaf['kind'] | undefined {
   return node && !(node instanceof Map) ? node.kind : undefined
 }
 
-function plainLeaf(value: Value): Leaf {
+function plainLeaf(value: Value, context: Context | undefined): Leaf {
   if (isNumeric(value) || typeof value === 'boolean') return { kind: isTruthy(value) ? 'keep' : 'drop' }
-  return { kind: 'compute', compute: compileExpression(value) }
+  return { kind: 'compute', compute: compileExpression(value, context) }
 }
 
 /** `$slice` and `$elemMatch`, which in a find are not expressions. */

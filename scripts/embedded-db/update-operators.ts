@@ -1,10 +1,10 @@
 import { Int32, Timestamp } from 'mongodb'
 import { CommandError, unsupported } from './errors.js'
-import { compoundKey, indexKeys, type KeyField } from './index-keys.js'
 import { arithmetic } from './numbers.js'
 import { compare, equal, orderKey } from './order.js'
 import { isOperators, matches, parseFilter } from './predicate.js'
 import { show } from './show.js'
+import { sortElements } from './sort.js'
 import { type Doc, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from './values.js'
 
 type Apply = (old: Maybe) => Maybe
@@ -77,45 +77,16 @@ function push(operand: Value, path: string): Apply {
   const added = eachOf($each, '$push')
   const position = integerOf($position, '$position')
   const slice = integerOf($slice, '$slice')
-  const sorted = $sort === undefined ? undefined : elementOrder($sort)
+  if ($sort !== undefined) sortElements([], $sort)
   return old => {
     const array = arrayOf(old, path)
     const at = position === undefined ? array.length : position
     const next = [...array.slice(0, at), ...added, ...array.slice(at)]
     const all = at < 0 && -at > array.length ? [...added, ...array] : next
-    const ordered = sorted ? sorted(all) : all
+    const ordered = $sort === undefined ? all : sortElements(all, $sort)
     if (slice === undefined) return ordered
     return slice >= 0 ? ordered.slice(0, slice) : ordered.slice(slice)
   }
-}
-
-function elementOrder(sort: Value): (elements: Value[]) => Value[] {
-  if (isNumeric(sort)) {
-    const sign = directionOf(sort)
-    return elements => elements.slice().sort((a, b) => sign * compare(a, b))
-  }
-  if (!isDoc(sort) || Object.keys(sort).length === 0) {
-    throw new CommandError('BadValue', 'The $sort is invalid: use 1/-1 or a document of fields')
-  }
-  const fields: KeyField[] = Object.entries(sort).map(([path, direction]) => {
-    return { path, parts: path.split('.'), direction: directionOf(direction) }
-  })
-  const keyOf = (element: Value): string => {
-    const keys = indexKeys(isDoc(element) ? element : {}, fields).map(values => compoundKey(values, fields))
-    return keys.sort()[0] as string
-  }
-  return elements => {
-    const keyed = elements.map(element => ({ element, key: keyOf(element) }))
-    return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ element }) => element)
-  }
-}
-
-function directionOf(value: Value): 1 | -1 {
-  const direction = isNumeric(value) ? toNumber(value) : 0
-  if (direction !== 1 && direction !== -1) {
-    throw new CommandError('BadValue', 'The $sort element value must be either 1 or -1')
-  }
-  return direction
 }
 
 function addToSet(operand: Value, path: string): Apply {

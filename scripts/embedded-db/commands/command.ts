@@ -30,10 +30,11 @@ export function collectionName({ target, database }: Request): string {
 
 /** The collection a command reads; an empty one where there is none, as MongoDB has it. */
 export function readable(request: Request): Collection {
-  const name = collectionName(request)
-  return (
-    request.store.find(request.database, name) ?? new Collection(`${request.database}.${name}`, undefined)
-  )
+  return readableNamed(request, collectionName(request))
+}
+
+export function readableNamed({ store, database }: Request, name: string): Collection {
+  return store.find(database, name) ?? new Collection(`${database}.${name}`, undefined)
 }
 
 /** When a command with `maxTimeMS` has to give up. */

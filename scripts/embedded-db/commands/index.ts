@@ -2,6 +2,7 @@ import { CommandError } from '../errors.js'
 import { Options } from '../options.js'
 import { isDoc, isNumeric, toNumber } from '../values.js'
 import type { Message } from '../wire.js'
+import { aggregateCommands } from './aggregate.js'
 import { catalogCommands } from './catalog.js'
 import type { Command, Request } from './command.js'
 import { diagnosticCommands } from './diagnostics.js'
@@ -11,6 +12,7 @@ import { writeCommands } from './write.js'
 const COMMANDS: Readonly<Record<string, Command>> = {
   ...diagnosticCommands,
   ...findCommands,
+  ...aggregateCommands,
   ...writeCommands,
   ...catalogCommands,
 }

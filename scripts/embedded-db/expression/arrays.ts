@@ -1,0 +1,201 @@
+import { Int32 } from 'mongodb'
+import { CommandError } from '../errors.js'
+import { compare, equal, orderKey } from '../order.js'
+import { sortElements } from '../sort.js'
+import {
+  type Doc,
+  field,
+  isDoc,
+  isNumeric,
+  isTruthy,
+  type Maybe,
+  setField,
+  toNumber,
+  typeOf,
+  type Value,
+} from '../values.js'
+import { whereAllThere } from './arithmetic.js'
+import type { Named, Positional } from './expression.js'
+
+const ANY = Number.POSITIVE_INFINITY
+
+export const ARRAYS: Readonly<Record<string, Positional>> = {
+  $size: { arity: [1, 1], run: ([value]) => new Int32(arrayOf('$size', value).length) },
+  $isArray: { arity: [1, 1], run: ([value]) => Array.isArray(value) },
+  $in: {
+    arity: [2, 2],
+    run: ([value, array]) => arrayOf('$in', array).some(element => equal(element, value)),
+  },
+  $concatArrays: {
+    arity: [0, ANY],
+    run: args => whereAllThere(args, arrays => arrays.flatMap(array => arrayOf('$concatArrays', array))),
+  },
+  $arrayElemAt: {
+    arity: [2, 2],
+    run: args =>
+      whereAllThere(args, ([array, index]) => {
+        return arrayOf('$arrayElemAt', array).at(wholeNumber('$arrayElemAt', index))
+      }),
+  },
+  $first: { arity: [1, 1], run: args => whereAllThere(args, ([array]) => arrayOf('$first', array)[0]) },
+  $last: { arity: [1, 1], run: args => whereAllThere(args, ([array]) => arrayOf('$last', array).at(-1)) },
+  $slice: { arity: [2, 3], run: args => whereAllThere(args, slice) },
+  $indexOfArray: {
+    arity: [2, 4],
+    run: ([array, value, from, to]) => {
+      if (array === undefined || array === null) return null
+      const elements = arrayOf('$indexOfArray', array)
+      const start = from === undefined ? 0 : wholeNumber('$indexOfArray', from)
+      const end = to === undefined ? elements.length : wholeNumber('$indexOfArray', to)
+      return new Int32(elements.findIndex((element, at) => at >= start && at < end && equal(element, value)))
+    },
+  },
+  $reverseArray: {
+    arity: [1, 1],
+    run: args => whereAllThere(args, ([array]) => arrayOf('$reverseArray', array).toReversed()),
+  },
+  $range: { arity: [2, 3], run: args => whereAllThere(args, range) },
+  $setUnion: { arity: [0, ANY], run: args => whereAllThere(args, sets => distinct(sets.flatMap(toSet))) },
+  $setIntersection: { arity: [0, ANY], run: args => whereAllThere(args, intersection) },
+  $setDifference: {
+    arity: [2, 2],
+    run: args =>
+      whereAllThere(args, ([one, other]) => {
+        const unwanted = new Set(toSet(other).map(orderKey))
+        return firstOfEach(toSet(one)).filter(value => !unwanted.has(orderKey(value)))
+      }),
+  },
+  $setIsSubset: {
+    arity: [2, 2],
+    run: ([one, other]) => {
+      const wanted = new Set(toSet(other).map(orderKey))
+      return toSet(one).every(value => wanted.has(orderKey(value)))
+    },
+  },
+  $setEquals: {
+    arity: [2, ANY],
+    run: args => {
+      const keys = args.map(arg => distinct(toSet(arg)).map(orderKey).join())
+      return keys.every(key => key === keys[0])
+    },
+  },
+  $anyElementTrue: { arity: [1, 1], run: ([array]) => arrayOf('$anyElementTrue', array).some(isTruthy) },
+  $allElementsTrue: { arity: [1, 1], run: ([array]) => arrayOf('$allElementsTrue', array).every(isTruthy) },
+  $mergeObjects: { arity: [0, ANY], run: args => mergeObjects(args) },
+  $objectToArray: {
+    arity: [1, 1],
+    run: args =>
+      whereAllThere(args, ([value]) => {
+        if (!isDoc(value)) throw new CommandError(40390, '$objectToArray requires a document input')
+        return Object.entries(value).map(([k, v]) => ({ k, v }))
+      }),
+  },
+  $arrayToObject: {
+    arity: [1, 1],
+    run: args => whereAllThere(args, ([array]) => arrayToObject(array as Value)),
+  },
+}
+
+export const ARRAYS_NAMED: Readonly<Record<string, Named>> = {
+  $sortArray: {
+    required: ['input', 'sortBy'],
+    optional: [],
+    run: ({ input, sortBy }) => {
+      if (input === undefined || input === null) return null
+      return sortElements(arrayOf('$sortArray', input), sortBy as Value)
+    },
+  },
+  $getField: {
+    required: ['field', 'input'],
+    optional: [],
+    run: ({ field: name, input }) =>
+      isDoc(input) ? field(input, String(name)) : input === null ? null : undefined,
+  },
+}
+
+/** One document of all, later ones winning; null and missing ones are passed over. */
+export function mergeObjects(values: Iterable<Maybe>): Doc {
+  const merged: Doc = {}
+  for (const value of values) {
+    if (value === undefined || value === null) continue
+    if (!isDoc(value)) {
+      throw new CommandError(
+        40400,
+        `$mergeObjects requires object inputs, but input is of type ${typeOf(value)}`,
+      )
+    }
+    for (const [name, inner] of Object.entries(value)) setField(merged, name, inner)
+  }
+  return merged
+}
+
+function arrayOf(operator: string, value: Maybe): Value[] {
+  if (Array.isArray(value)) return value
+  const type = value === undefined ? 'missing' : typeOf(value)
+  const code = operator === '$size' ? 17124 : operator === '$in' ? 40081 : 28689
+  throw new CommandError(code, `The argument to ${operator} must be an array, but was of type: ${type}`)
+}
+
+function toSet(value: Maybe): Value[] {
+  if (Array.isArray(value)) return value
+  throw new CommandError(
+    17043,
+    `All operands of set operators must be arrays, but one was of type: ${typeOf(value)}`,
+  )
+}
+
+function firstOfEach(values: Value[]): Value[] {
+  const found = new Map<string, Value>()
+  for (const value of values) {
+    const key = orderKey(value)
+    if (!found.has(key)) found.set(key, value)
+  }
+  return [...found.values()]
+}
+
+/** MongoDB leaves the order of a set open; this is the order of the values. */
+function distinct(values: Value[]): Value[] {
+  return firstOfEach(values).sort(compare)
+}
+
+function intersection(sets: Value[]): Value[] {
+  const [first, ...others] = sets.map(toSet)
+  const keys = others.map(set => new Set(set.map(orderKey)))
+  return distinct((first ?? []).filter(value => keys.every(set => set.has(orderKey(value)))))
+}
+
+function wholeNumber(operator: string, value: Maybe): number {
+  const number = isNumeric(value) ? toNumber(value) : Number.NaN
+  if (Number.isInteger(number)) return number
+  throw new CommandError(40386, `${operator} needs whole numbers for positions`)
+}
+
+function slice([array, one, two]: Value[]): Value[] {
+  const elements = arrayOf('$slice', array)
+  const first = wholeNumber('$slice', one)
+  if (two === undefined) return first >= 0 ? elements.slice(0, first) : elements.slice(first)
+  const count = wholeNumber('$slice', two)
+  if (count <= 0) throw new CommandError(28729, 'Third argument to $slice must be positive')
+  const from = first >= 0 ? first : Math.max(0, elements.length + first)
+  return elements.slice(from, from + count)
+}
+
+function range(args: Value[]): Value[] {
+  const [start, end, step = 1] = args.map(arg => wholeNumber('$range', arg)) as [number, number, number?]
+  if (step === 0) throw new CommandError(34449, '$range requires a non-zero step value')
+  const values: Value[] = []
+  for (let at = start; step > 0 ? at < end : at > end; at += step) values.push(new Int32(at))
+  return values
+}
+
+function arrayToObject(value: Value): Doc {
+  const result: Doc = {}
+  for (const pair of arrayOf('$arrayToObject', value)) {
+    const [name, inner] = Array.isArray(pair) ? pair : isDoc(pair) ? [pair.k, pair.v] : []
+    if (typeof name !== 'string' || inner === undefined) {
+      throw new CommandError(40392, '$arrayToObject requires pairs of [key, value] or documents of k and v')
+    }
+    setField(result, name, inner)
+  }
+  return result
+}
