@@ -90,7 +90,7 @@ export async function findProject(projectId: string): Promise<Project> {
     projectId,
     ...(stored?.ownerId && { ownerId: stored.ownerId }),
     ...(stored?.phoneCountry && { phoneCountry: stored.phoneCountry }),
-    allowsOrigin: origin => allowsOrigin(stored?.domains ?? [], origin),
+    allowsOrigin: origin => allowsOrigin(stored?.domains, origin),
   }
 }
 
@@ -139,7 +139,7 @@ export async function findWidgetConfig(projectId: string): Promise<FoundWidgetCo
   return {
     config: toPublic(projectId, stored ?? undefined),
     stale,
-    allowsOrigin: origin => allowsOrigin(stored?.domains ?? [], origin),
+    allowsOrigin: origin => allowsOrigin(stored?.domains, origin),
   }
 }
 
@@ -150,8 +150,9 @@ function remember(projectId: string, config: WidgetConfig | null): void {
   if (lastKnown.size > LAST_KNOWN_MAX && oldest !== undefined) lastKnown.delete(oldest)
 }
 
-function allowsOrigin(domains: readonly string[], origin: string): boolean {
-  return domains.length === 0 || domains.includes(hostOf(origin))
+/** A document of the old store may have no `domains`. */
+function allowsOrigin(domains: readonly string[] | undefined, origin: string): boolean {
+  return !domains?.length || domains.includes(hostOf(origin))
 }
 
 const DEFAULTS: Appearance = {
