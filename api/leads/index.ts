@@ -1,7 +1,6 @@
-import { z } from 'zod'
 import {
-  CapturedLead,
   captureLead,
+  LeadCreated,
   LeadFilter,
   LeadInput,
   LeadPage,
@@ -21,12 +20,7 @@ const POST = route(
     body: LeadInput,
     maxBodyBytes: 512 * 1024,
     project: ({ body, origin }) => findProject(projectIdOf(body, origin)),
-    responses: {
-      201: {
-        description: 'The lead, also of a repeated submission',
-        schema: z.object({ message: z.string(), lead: CapturedLead }),
-      },
-    },
+    responses: { 201: { description: 'The lead, also of a repeated submission', schema: LeadCreated } },
   },
   async ({ body, project, context }) =>
     created({ message: 'Lead created', lead: await captureLead(body, project, context) }),

@@ -4,7 +4,6 @@ import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { BhkType } from './bhk.js'
 import { Message } from './conversation.js'
-import type { Lead } from './leads.js'
 
 /** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */
 export const ChatSession = z.object({
@@ -49,7 +48,7 @@ export const chatSessions = collection<ChatSession>({
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function saveLeadSession(lead: Lead): Promise<void> {
+export async function saveLeadSession(lead: Omit<ChatSession, 'sessionId' | 'leadId'>): Promise<void> {
   if (lead.conversation.length === 0) return
   const { _id, microsite, projectId, ownerId, phone, bhkType, conversation, metadata, createdAt } = lead
   const sessions = await chatSessions.open()

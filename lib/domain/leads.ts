@@ -211,6 +211,9 @@ export type PublicLead = z.infer<typeof PublicLead>
 export const CapturedLead = PublicLead.omit({ spam: true })
 export type CapturedLead = z.infer<typeof CapturedLead>
 
+/** What a widget is answered. */
+export const LeadCreated = z.object({ message: z.string(), lead: CapturedLead })
+
 export const LeadPage = z.object({
   items: z.array(PublicLead),
   total: z.number().int(),
