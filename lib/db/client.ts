@@ -1,6 +1,6 @@
 import { attachDatabasePool } from '@vercel/functions'
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
-import { env } from '../env.js'
+import { ConfigurationError, env } from '../env.js'
 import { AppError } from '../errors.js'
 import { unavailable } from './errors.js'
 
@@ -32,6 +32,7 @@ const shared = globalThis as { [slot]?: Promise<Db> | undefined }
  * during a fail-over must not poison the instance, the next request tries again.
  *
  * @throws {AppError} `unavailable` while the database cannot be reached, `not_configured` without a URI.
+ * @throws {ConfigurationError} for a URI that the driver cannot read.
  */
 export function database(): Promise<Db> {
   shared[slot] ??= connect().catch(error => {
@@ -53,7 +54,7 @@ async function connect(): Promise<Db> {
   const { mongoUri } = env()
   if (mongoUri === undefined)
     throw new AppError('not_configured', 'No database is configured: set MONGO_URI.')
-  const client = new MongoClient(mongoUri, options)
+  const client = createClient(mongoUri)
   try {
     await client.connect()
   } catch (error) {
@@ -64,6 +65,15 @@ async function connect(): Promise<Db> {
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
   return client.db(databaseName(mongoUri))
+}
+
+/** Without the driver's own sentence where it cannot read the URI: it quotes that, with the password in it. */
+function createClient(uri: string): MongoClient {
+  try {
+    return new MongoClient(uri, options)
+  } catch {
+    throw new ConfigurationError(['MONGO_URI is not a connection string that the driver can read'])
+  }
 }
 
 /** The database that a URI names; one without a name means `leadline`, not the driver's `test`. */
