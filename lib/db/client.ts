@@ -18,6 +18,9 @@ const options: MongoClientOptions = {
   waitQueueTimeoutMS: 2_000,
   serverSelectionTimeoutMS: 2_000,
   connectTimeoutMS: 2_000,
+  // Nothing else ends an operation on a connection that went silent: the monitor's does, this and the connect
+  // time-out after its last answer. A limit on sockets instead would cut off long work such as an index build.
+  heartbeatFrequencyMS: 3_000,
   // Acknowledged means kept: by a majority of a replica set, and in the journal of a standalone mongod.
   writeConcern: { w: 'majority', journal: true },
   ignoreUndefined: true,

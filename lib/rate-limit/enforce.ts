@@ -5,7 +5,7 @@ import { AppError } from '../errors.js'
 import { type Policy, type PolicyName, policies } from './policies.js'
 
 /** How long an `open` policy waits for its counter before it lets the request pass uncounted, in milliseconds. */
-const PATIENCE_MS = 800
+const PATIENCE_MS = 500
 
 /** What a client may know of the limit it was counted against. */
 export interface LimitState {
