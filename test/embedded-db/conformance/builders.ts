@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Document, Filter, IndexSpecification, UpdateFilter, UpdateOptions } from 'mongodb'
 import type { ConformanceCase, Marks } from './conformance-case.js'
-import { failure, typed } from './outcome.js'
+import { commandFailure, failure, typed } from './outcome.js'
 import { filled, ids, type Row } from './rows.js'
 
 /** One answer where all agree; else each under its name, so that a failing case shows which one strays. */
@@ -138,17 +138,10 @@ export function refusedUpdate(
       const collection = await filled(db, [before])
       const original = await collection.findOne({})
       const statement = { q: filter, u: update, ...options }
-      const reply = await failure(db.command({ update: collection.collectionName, updates: [statement] }))
-      return { ...firstError(reply), untouched: isDeepStrictEqual(await collection.findOne({}), original) }
+      const outcome = await commandFailure(db, { update: collection.collectionName, updates: [statement] })
+      return { ...(outcome as object), untouched: isDeepStrictEqual(await collection.findOne({}), original) }
     },
   }
-}
-
-/** A write command succeeds even where a statement of it failed: the error of its only statement, else the reply. */
-function firstError(reply: unknown): Document {
-  const { succeeded } = reply as { succeeded?: Document }
-  const [error] = (succeeded?.writeErrors ?? []) as Document[]
-  return error === undefined ? (reply as Document) : { code: error.code }
 }
 
 /** A find command that MongoDB refuses with this code; sent as it is, for the driver would check some of it itself. */

@@ -5,6 +5,9 @@ import type { ConformanceCase } from './conformance-case.js'
 import { type Engine, embeddedEngine, givenEngine } from './engines.js'
 import { subjects } from './subjects.js'
 
+// A case takes milliseconds; this is for a machine that does much else at the time.
+const patienceMs = 60_000
+
 const embedded = await embeddedEngine()
 const given = await givenEngine(embedded)
 const engines = given === null ? [embedded] : [embedded, given]
@@ -29,16 +32,28 @@ function plain(value: unknown): string {
 }
 
 describe.each(engines)('$kind', engine => {
-  afterAll(() => engine.stop())
+  const mended: string[] = []
+
+  afterAll(async () => {
+    if (mended.length > 0)
+      console.log(`${engine.kind} answers right where a fault is noted: ${mended.join('; ')}`)
+    await engine.stop()
+  })
 
   describe.each(subjects)('$subject', ({ cases }) => {
     const asked = engine.kind === 'embedded' ? cases : cases.filter(({ embeddedOnly }) => !embeddedOnly)
 
-    it.each(asked)('$name', async conformanceCase => {
-      const actual = await answer(conformanceCase, engine)
-      const expected = JSON.stringify({ value: conformanceCase.expected }, null, 1)
-      if (engine.kind === 'documentdb' && conformanceCase.referenceFault) expect(actual).not.toBe(expected)
-      else expect(actual).toBe(expected)
-    })
+    it.each(asked)(
+      '$name',
+      async conformanceCase => {
+        const { name, expected, referenceFault } = conformanceCase
+        const faulty = engine.kind === 'documentdb' && referenceFault !== undefined
+        const right = JSON.stringify({ value: expected }, null, 1)
+        if (!faulty) return expect(await answer(conformanceCase, engine)).toBe(right)
+        const actual = await answer(conformanceCase, engine).catch(String)
+        if (actual === right) mended.push(name)
+      },
+      patienceMs,
+    )
   })
 })

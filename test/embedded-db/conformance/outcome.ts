@@ -22,6 +22,13 @@ export async function failure(attempt: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** As `failure`, of a command; a write command succeeds even where a statement of it failed: then that one's code. */
+export async function commandFailure(db: Db, command: Document): Promise<unknown> {
+  const outcome = (await failure(db.command(command))) as { succeeded?: Document }
+  const [error] = (outcome.succeeded?.writeErrors ?? []) as Document[]
+  return error === undefined ? outcome : { code: error.code }
+}
+
 /** As `failure`, with what a duplicate key error tells besides; the database's name reads `db`. */
 export async function duplicate(db: Db, attempt: Promise<unknown>): Promise<unknown> {
   try {

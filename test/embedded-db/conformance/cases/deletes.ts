@@ -1,5 +1,5 @@
 import type { Subject } from '../conformance-case.js'
-import { failure } from '../outcome.js'
+import { commandFailure } from '../outcome.js'
 import { filled, ids, rows } from '../rows.js'
 
 export const deletes: Subject = {
@@ -56,7 +56,7 @@ export const deletes: Subject = {
       expected: { code: 9, left: 1 },
       async run(db) {
         const collection = await filled(db, [{ a: 1 }])
-        const outcome = await failure(db.command({ delete: 'rows', deletes: [{ q: {}, limit: 2 }] }))
+        const outcome = await commandFailure(db, { delete: 'rows', deletes: [{ q: {}, limit: 2 }] })
         return { ...(outcome as object), left: await collection.countDocuments() }
       },
     },
@@ -65,7 +65,7 @@ export const deletes: Subject = {
       expected: { code: 40414, left: 1 },
       async run(db) {
         const collection = await filled(db, [{ a: 1 }])
-        const outcome = await failure(db.command({ delete: 'rows', deletes: [{ q: {} }] }))
+        const outcome = await commandFailure(db, { delete: 'rows', deletes: [{ q: {} }] })
         return { ...(outcome as object), left: await collection.countDocuments() }
       },
     },

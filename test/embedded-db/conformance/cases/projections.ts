@@ -161,13 +161,6 @@ export const projections: Subject = {
       { _id: 1, a: { b: [1], c: 1 } },
     ),
     projecting(
-      'the positional projection keeps the element that matched',
-      { a: [{ x: 1 }, { x: 2 }], b: 1 },
-      { 'a.$': 1 },
-      { _id: 1, a: [{ x: 2 }] },
-      { filter: { 'a.x': 2 } },
-    ),
-    projecting(
       'a field that JavaScript objects inherit is not there',
       { a: 1 },
       { constructor: 1 },
