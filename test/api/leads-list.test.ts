@@ -168,7 +168,7 @@ describe('the order and the pages', () => {
     expect(namesOf(await list())).toEqual(['newer', '5', '4', '3', '2', '1', '0', 'older'])
   })
 
-  it.each([{}, { microsite: 'nivasa-enchante' }])(
+  it.each<{ microsite?: string }>([{}, { microsite: 'nivasa-enchante' }])(
     'are complete and without repeats while leads arrive, with %j',
     async filter => {
       // Runs of equal times that end within pages and at their edges.
@@ -176,6 +176,10 @@ describe('the order and the pages', () => {
         named(`${i}`, { createdAt: new Date(Date.UTC(2026, 4, 1, 0, Math.floor(i / 5))) }),
       )
       await store(...early)
+      const elsewhere = early
+        .slice(0, 9)
+        .map(({ createdAt }) => storedLead({ createdAt, microsite: 'other' }))
+      if (filter.microsite) await store(...elsewhere)
       const whole = namesOf(await list(filter))
 
       const seen: (string | undefined)[] = []

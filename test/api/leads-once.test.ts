@@ -141,6 +141,13 @@ describe('an Idempotency-Key', () => {
     expect(counts).toEqual([['nivasa-enchante', 1]])
   })
 
+  it('gives the chat of a refused body to nobody, not to a lead that has none either', async () => {
+    await post(leadSubmission({ conversation: undefined }), withKey('k1'))
+    const { status } = await post(leadSubmission(), withKey('k1'))
+    expect(status).toBe(409)
+    expect((await stored()).sessions).toEqual([])
+  })
+
   it('stands for one of two bodies that arrive at once, whole', async () => {
     const bodies = [leadSubmission(), leadSubmission({ phone: '+919876509999' })]
     const answers = await atOnce(32, i => post(bodies[i % 2], withKey('k1')))

@@ -48,6 +48,20 @@ describe('captureFreeForm', () => {
     expect(() => BSON.serialize(capture(hostile))).not.toThrow()
   })
 
+  it('looks into the values of pairs too', () => {
+    expect(captureFreeForm({ 'a.b': { $where: 'x', list: [{ _bsontype: 'Long' }] } })).toEqual({
+      legacy: [
+        {
+          key: 'a.b',
+          value: {
+            list: [{ legacy: [{ key: '_bsontype', value: 'Long' }] }],
+            legacy: [{ key: '$where', value: 'x' }],
+          },
+        },
+      ],
+    })
+  })
+
   it('adds pairs to those that are there', () => {
     const earlier = { key: 'a.b', value: 1 }
     expect(captureFreeForm({ legacy: [earlier], 'c.d': 2 })).toEqual({
