@@ -1,0 +1,85 @@
+import type { CommandStartedEvent, Document, MongoClient } from 'mongodb'
+import type { FilledRequest } from '../request-template.js'
+
+/** A command as it went to the database. The numbers say in which order things happened, and nothing else. */
+export interface RecordedCommand {
+  name: string
+  collection: string
+  command: Document
+  started: number
+  ended: number
+}
+
+/** What one request made its server send, and when its answer was there. */
+export interface Recording {
+  request: RequestValues
+  commands: RecordedCommand[]
+  replied: number
+}
+
+/** What a server can read of a request. */
+export interface RequestValues {
+  headers: Readonly<Record<string, string | string[] | undefined>>
+  body: unknown
+}
+
+/** A request as its server reads it: a body is JSON. */
+export function valuesOf({ headers, body }: Pick<FilledRequest, 'headers' | 'body'>): RequestValues {
+  return { headers, body: body === undefined ? undefined : JSON.parse(body) }
+}
+
+/** After this much silence a server has done what it does after its answer, in milliseconds. */
+const QUIET_MS = 150
+
+/** What the driver adds to each command for the session it runs in. */
+const OF_THE_SESSION = ['lsid', 'txnNumber', '$clusterTime', '$db', '$readPreference']
+
+/** Records requests one at a time, on a client that was made with `monitorCommands`. */
+export function recorder(
+  client: MongoClient,
+): (run: () => Promise<void>, request: FilledRequest) => Promise<Recording> {
+  let commands: RecordedCommand[] = []
+  const running = new Map<number, RecordedCommand>()
+  let clock = 0
+  let lastActivity = performance.now()
+
+  client.on('commandStarted', (event: CommandStartedEvent) => {
+    clock += 1
+    const command: Document = { ...event.command }
+    for (const field of OF_THE_SESSION) delete command[field]
+    const recorded = {
+      name: event.commandName,
+      collection: String(command[event.commandName]),
+      command,
+      started: clock,
+      ended: Number.POSITIVE_INFINITY,
+    }
+    commands.push(recorded)
+    running.set(event.requestId, recorded)
+  })
+  const end = ({ requestId }: { requestId: number }) => {
+    clock += 1
+    lastActivity = performance.now()
+    const recorded = running.get(requestId)
+    if (recorded) recorded.ended = clock
+    running.delete(requestId)
+  }
+  client.on('commandSucceeded', end)
+  client.on('commandFailed', end)
+
+  async function quiet(): Promise<void> {
+    lastActivity = performance.now()
+    while (running.size > 0 || performance.now() - lastActivity < QUIET_MS)
+      await new Promise(resolve => setTimeout(resolve, QUIET_MS / 5))
+  }
+
+  return async (run, request) => {
+    await quiet()
+    commands = []
+    await run()
+    clock += 1
+    const replied = clock
+    await quiet()
+    return { request: valuesOf(request), commands, replied }
+  }
+}

@@ -1,0 +1,77 @@
+import { cpus, loadavg, platform, release, totalmem } from 'node:os'
+import type { ComparisonResult } from './pairing.js'
+import type { Spread } from './statistics.js'
+
+/** Where and when a run was made: what its numbers may not be read without. */
+export interface Circumstances {
+  date: string
+  machine: string
+  node: string
+  engine: string
+  /** Processes that wanted a core, on average over the last minute, when the run began. */
+  loadBefore: number
+  rounds: number
+  sliceSeconds: number
+}
+
+/** The circumstances of a run that begins now. */
+export function circumstances(run: Pick<Circumstances, 'engine' | 'rounds' | 'sliceSeconds'>): Circumstances {
+  const [cpu] = cpus()
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return {
+    date: new Date().toISOString(),
+    machine: `${cpus().length} × ${cpu?.model.trim()}, ${memory} GB, ${platform()} ${release()}`,
+    node: process.version,
+    loadBefore: loadavg()[0] ?? 0,
+    ...run,
+  }
+}
+
+/** The whole run: what it was made with, and for each comparison what was measured and the ratios of it. */
+export function reportText(run: Circumstances, results: readonly ComparisonResult[]): string {
+  const header = [
+    `${run.date}, node ${run.node}, ${run.engine}`,
+    `${run.machine}; load before the run ${run.loadBefore.toFixed(2)}`,
+    `${run.rounds} rounds of ${run.sliceSeconds} s each, variants in turns; [ ] is the middle half of the rounds`,
+  ]
+  return [header.join('\n'), ...results.map(comparisonText)].join('\n\n')
+}
+
+function comparisonText({ title, measured, ratios }: ComparisonResult): string {
+  const figures = measured.map(({ name, requests, p50, p95, requestsPerSecond, cpuMs }) => [
+    name,
+    p50.toFixed(2),
+    p95.toFixed(2),
+    requestsPerSecond.median.toFixed(0),
+    cpuMs.median.toFixed(2),
+    requests.toLocaleString('en'),
+  ])
+  const compared = ratios.map(({ label, time, requestsPerSecond, cpu, aim }) => [
+    label,
+    times(time),
+    times(requestsPerSecond),
+    times(cpu),
+    aim === undefined ? '' : `≤ ${aim} ${time.median <= aim ? 'met' : 'missed'}`,
+  ])
+  return [
+    title,
+    table(['', 'p50 ms', 'p95 ms', 'requests/s', 'server CPU ms', 'requests'], figures),
+    table(['ratio', 'time', 'requests/s', 'server CPU', 'aim for time'], compared),
+  ].join('\n')
+}
+
+function times({ median, lower, upper }: Spread): string {
+  return `${median.toFixed(2)} [${lower.toFixed(2)}–${upper.toFixed(2)}]`
+}
+
+function table(header: readonly string[], rows: readonly string[][]): string {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+  return all.map(row => `  ${line(row)}`.trimEnd()).join('\n')
+}

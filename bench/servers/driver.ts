@@ -1,0 +1,41 @@
+import { BSON, MongoClient } from 'mongodb'
+import { planOf, replay } from '../replay/plan.js'
+import type { Recording } from '../replay/recording.js'
+import { answerParent, cpuMs } from '../worker.js'
+import { listen } from './http.js'
+import type { Recorded } from './recorder.js'
+
+/**
+ * Answers the recorded requests with the recorded commands, over a client with the options of the product's
+ * own. Of the rest of a server it has what cannot be left out: JSON is parsed, and what was found is sent back.
+ */
+async function start({ uri, recorded }: { uri: string; recorded: readonly Recorded[] }): Promise<number> {
+  const client = await new MongoClient(uri, { ...recorded[0]?.client, ignoreUndefined: true }).connect()
+  const db = client.db()
+  const plans = new Map(
+    recorded.map(({ template, recordings }) => [
+      `${template.method} ${template.path}`,
+      { plan: planOf(parse(recordings)), status: template.expects },
+    ]),
+  )
+  return listen(async ({ message, body }) => {
+    const { method, url, headers } = message
+    const known = plans.get(`${method} ${url}`)
+    if (known === undefined) return { status: 404, headers: {}, body: '' }
+    const request = { headers, body: body.length === 0 ? undefined : JSON.parse(body.toString()) }
+    const { results } = await replay(known.plan, db, request)
+    return {
+      status: known.status,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(results),
+    }
+  })
+}
+
+function parse(recordings: string): Recording[] {
+  return BSON.EJSON.parse(recordings, { relaxed: true })
+}
+
+const methods = { start, cpuMs }
+export type DriverMethods = typeof methods
+answerParent(methods)
