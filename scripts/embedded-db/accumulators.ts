@@ -5,7 +5,7 @@ import { mergeObjects } from './expression/arrays.js'
 import { type Context, compileExpression, type Expression } from './expression/expression.js'
 import { Sum } from './numbers.js'
 import { orderKey } from './order.js'
-import { type Doc, isDoc, type Maybe, type Value } from './values.js'
+import { type Doc, field, isDoc, type Maybe, namesOf, type Value } from './values.js'
 
 /** What one field of a `$group` gathers over the documents of one group. */
 interface Gathering {
@@ -82,7 +82,7 @@ const GATHERINGS: Readonly<Record<string, () => Gathering>> = {
 
 /** Reads a field of a `$group`, `$bucket` or the like. Throws for unknown accumulators (15952). */
 export function compileAccumulator(name: string, spec: Value, context: Context): Accumulator {
-  const [operator, ...others] = isDoc(spec) ? Object.keys(spec) : []
+  const [operator, ...others] = isDoc(spec) ? namesOf(spec) : []
   if (!isDoc(spec) || operator === undefined) {
     throw new CommandError(40234, `The field '${name}' must be an accumulator object`)
   }
@@ -100,7 +100,7 @@ export function compileAccumulator(name: string, spec: Value, context: Context):
     }
     throw new CommandError(15952, `unknown group operator '${operator}'`)
   }
-  return { name, value: compileExpression(spec[operator] as Value, context), start }
+  return { name, value: compileExpression(field(spec, operator) as Value, context), start }
 }
 
 function gatherExtreme(sign: 1 | -1): Gathering {

@@ -5,7 +5,7 @@ import { orderKey } from './order.js'
 import { OrderedMap } from './ordered-map.js'
 import { matches } from './predicate.js'
 import { show } from './show.js'
-import type { Doc, Value } from './values.js'
+import { type Doc, field, idOf, namesOf, type Value } from './values.js'
 
 /** A stored document. `document` is replaced whole, so that whoever read it before keeps a consistent one. */
 export interface Entry {
@@ -30,7 +30,7 @@ export class Index {
 
   constructor(readonly spec: IndexSpec) {
     this.multikey = spec.fields.map(() => false)
-    const filtered = Object.keys((spec.document.partialFilterExpression ?? {}) as Doc)
+    const filtered = namesOf(spec.partialDocument ?? {})
     // A partial filter with a logical operator names fields further in, so nothing may be skipped.
     this.roots = filtered.some(path => path.startsWith('$'))
       ? []
@@ -51,7 +51,7 @@ export class Index {
 
   /** Whether no field that this index reads differs; documents share what an update did not touch. */
   isUntouched(before: Doc, after: Doc): boolean {
-    return this.roots.length > 0 && this.roots.every(root => before[root] === after[root])
+    return this.roots.length > 0 && this.roots.every(root => field(before, root) === field(after, root))
   }
 
   owner(key: string): Entry | undefined {
@@ -80,7 +80,7 @@ export class Collection {
 
   /** Stores a new document, `encoded` being the same in BSON. Throws DuplicateKey (11000). */
   insert(document: Doc, encoded: Uint8Array): Entry {
-    const id = orderKey(document._id)
+    const id = orderKey(idOf(document))
     const entry: Entry = { id, sequence: sequenceKey(this.nextSequence++), document, bytes: encoded.length }
     this.link(entry, this.checkedKeys(document, undefined))
     this.log?.put(this.namespace, encoded, () => this.unlink(entry))
@@ -98,7 +98,7 @@ export class Collection {
 
   remove(entry: Entry): void {
     this.unlink(entry)
-    this.log?.remove(this.namespace, entry.document._id as Value, () => {
+    this.log?.remove(this.namespace, idOf(entry.document), () => {
       this.link(entry, this.checkedKeys(entry.document, undefined))
     })
   }

@@ -1,6 +1,7 @@
-import { BSONRegExp, DBRef, ObjectId } from 'mongodb'
-import { CommandError, unsupported } from './errors.js'
-import { type Doc, encode, field, isDoc, type Maybe, setField, type Value } from './values.js'
+import { BSONRegExp, ObjectId } from 'mongodb'
+import { encode } from './codec.js'
+import { CommandError } from './errors.js'
+import { type Doc, docOf, field, fieldsOf, isDoc, type Maybe, namesOf, type Value } from './values.js'
 
 /** https://www.mongodb.com/docs/manual/reference/limits/ */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
@@ -8,10 +9,8 @@ const MAX_DEPTH = 100
 
 /** The document with `_id` as its first field, as MongoDB stores it. */
 export function withIdFirst(document: Doc, id: Value): Doc {
-  if (Object.keys(document)[0] === '_id' && document._id === id) return document
-  const ordered: Doc = { _id: id }
-  for (const [name, value] of Object.entries(document)) if (name !== '_id') setField(ordered, name, value)
-  return ordered
+  if (namesOf(document)[0] === '_id' && field(document, '_id') === id) return document
+  return docOf([['_id', id], ...fieldsOf(document).filter(([name]) => name !== '_id')])
 }
 
 /**
@@ -22,7 +21,7 @@ export function storable(document: Doc, encoded?: Uint8Array): { document: Doc; 
   const own = field(document, '_id')
   const id = own === undefined ? new ObjectId() : own
   checkId(id)
-  const dollar = Object.keys(document).find(name => name.startsWith('$'))
+  const dollar = namesOf(document).find(name => name.startsWith('$'))
   if (dollar !== undefined) {
     throw new CommandError(
       'DollarPrefixedFieldName',
@@ -46,7 +45,7 @@ function checkId(id: Value): void {
     const type = Array.isArray(id) ? 'array' : 'regex'
     throw new CommandError('InvalidIdField', `The '_id' value cannot be of type ${type}`)
   }
-  const dollar = isDoc(id) ? Object.keys(id).find(name => name.startsWith('$')) : undefined
+  const dollar = isDoc(id) ? namesOf(id).find(name => name.startsWith('$')) : undefined
   if (dollar !== undefined) {
     const reason = `The dollar ($) prefixed field '${dollar}' in '_id.${dollar}' is not valid for storage.`
     throw new CommandError('DollarPrefixedFieldName', reason)
@@ -55,12 +54,10 @@ function checkId(id: Value): void {
 
 function checkDepth(value: Maybe, depth: number): void {
   if (typeof value !== 'object' || value === null) return
-  // The driver's BSON library reads `{ $ref, $id }` as a class of its own, whose fields it reorders.
-  if ((value as unknown) instanceof DBRef) throw unsupported('A DBRef')
-  const isArray = Array.isArray(value)
-  if (!isArray && !isDoc(value)) return
+  if (!Array.isArray(value) && !isDoc(value)) return
   if (depth > MAX_DEPTH) {
     throw new CommandError('Overflow', `Document exceeds the maximum nesting depth of ${MAX_DEPTH}`)
   }
-  for (const inner of isArray ? value : Object.values(value)) checkDepth(inner, depth + 1)
+  if (Array.isArray(value)) for (const element of value) checkDepth(element, depth + 1)
+  else for (const [, inner] of fieldsOf(value)) checkDepth(inner, depth + 1)
 }

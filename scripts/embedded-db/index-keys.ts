@@ -1,6 +1,6 @@
 import { CommandError } from './errors.js'
 import { invert, orderKey, RANK } from './order.js'
-import { type Doc, field, isDoc, type Maybe } from './values.js'
+import { type Doc, docOf, field, isDoc, type Maybe, type Value } from './values.js'
 
 /** One field of an index or of a sort. */
 export interface KeyField {
@@ -14,10 +14,6 @@ export type KeyValues = (Maybe | typeof EMPTY)[]
 
 const EMPTY = Symbol('empty array')
 const EMPTY_KEY = String.fromCharCode(RANK.missing)
-
-export function parseKeyPattern(pattern: Doc, directionOf: (path: string) => 1 | -1): KeyField[] {
-  return Object.keys(pattern).map(path => ({ path, parts: path.split('.'), direction: directionOf(path) }))
-}
 
 /**
  * Every key a document has in an index: one, or with an array one for each element, the fields within one array
@@ -93,10 +89,10 @@ export function compoundKey(values: KeyValues, fields: readonly KeyField[]): str
 
 /** A key's values as a duplicate-key error shows them: null where a field is missing. */
 export function shownValues(values: KeyValues, fields: readonly KeyField[]): Doc {
-  return Object.fromEntries(
-    fields.map(({ path }, index) => {
+  return docOf(
+    fields.map(({ path }, index): [string, Value] => {
       const value = values[index]
-      return [path, value === EMPTY || value === undefined ? null : (value as Doc)]
+      return [path, value === EMPTY || value === undefined ? null : value]
     }),
   )
 }

@@ -3,7 +3,18 @@ import { CommandError, unsupported } from './errors.js'
 import type { KeyField } from './index-keys.js'
 import { equal } from './order.js'
 import { conjuncts, type Filter, parseFilter } from './predicate.js'
-import { type Doc, isDoc, isNumeric, isTruthy, type Maybe, toNumber, type Value } from './values.js'
+import {
+  type Doc,
+  field,
+  isDoc,
+  isNumeric,
+  isTruthy,
+  type Maybe,
+  namesOf,
+  plain,
+  toNumber,
+  type Value,
+} from './values.js'
 
 /** An index as `createIndexes` was asked for it, checked and read. */
 export interface IndexSpec {
@@ -16,6 +27,8 @@ export interface IndexSpec {
   expireAfterSeconds?: number
   /** As `listIndexes` shows it. */
   document: Doc
+  /** The partial filter as it was given. */
+  partialDocument?: Doc
 }
 
 const OPTIONS = new Set([
@@ -33,7 +46,8 @@ const OPTIONS = new Set([
 const PARTIAL_OPERATORS = new Set(['$eq', '$gt', '$gte', '$lt', '$lte', '$type', '$exists', '$in'])
 
 /** Reads one entry of `createIndexes`. Throws CannotCreateIndex, InvalidOptions or NotImplemented. */
-export function readIndexSpec(document: Doc): IndexSpec {
+export function readIndexSpec(given: Doc): IndexSpec {
+  const document = plain(given)
   const { key, name } = document
   if (!isDoc(key))
     throw new CommandError('FailedToParse', "The 'key' field is a required property of an index")
@@ -63,7 +77,11 @@ export function readIndexSpec(document: Doc): IndexSpec {
   if (filter !== undefined) {
     if (sparse)
       throw new CommandError('CannotCreateIndex', 'cannot mix "partialFilterExpression" and "sparse" options')
+    if (!isDoc(filter)) {
+      throw new CommandError('TypeMismatch', "'partialFilterExpression' has to be a document")
+    }
     spec.partial = readPartial(filter)
+    spec.partialDocument = filter
   }
   const expiry = readExpiry(document.expireAfterSeconds, fields)
   if (expiry !== undefined) spec.expireAfterSeconds = expiry
@@ -82,7 +100,7 @@ export function sameSignature(one: IndexSpec, other: IndexSpec): boolean {
     sameKey(one.key, other.key) &&
     one.unique === other.unique &&
     one.sparse === other.sparse &&
-    equal(one.document.partialFilterExpression, other.document.partialFilterExpression)
+    equal(one.partialDocument, other.partialDocument)
   )
 }
 
@@ -95,12 +113,12 @@ export function sameKey(one: Doc, other: Doc): boolean {
 }
 
 function readKey(key: Doc): KeyField[] {
-  const paths = Object.keys(key)
+  const paths = namesOf(key)
   if (paths.length === 0) throw new CommandError('CannotCreateIndex', 'Index keys cannot be an empty object')
   if (paths.length > 32)
     throw new CommandError('OperationFailed', 'Index key pattern has more than 32 fields')
   return paths.map(path => {
-    const value = key[path] as Value
+    const value = field(key, path) as Value
     if (typeof value === 'string') throw unsupported(`A '${value}' index`)
     const direction = isNumeric(value) ? toNumber(value) : 0
     if (!direction) {
@@ -120,10 +138,7 @@ function readKey(key: Doc): KeyField[] {
   })
 }
 
-function readPartial(document: Value): Filter {
-  if (!isDoc(document)) {
-    throw new CommandError('TypeMismatch', "'partialFilterExpression' has to be a document")
-  }
+function readPartial(document: Doc): Filter {
   const filter = parseFilter(document)
   for (const part of conjuncts(filter)) {
     if (part.kind !== 'leaf' || !PARTIAL_OPERATORS.has(part.operator)) {
@@ -148,7 +163,7 @@ function readExpiry(value: Maybe, fields: readonly KeyField[]): number | undefin
   return seconds
 }
 
-function shownSpec(document: Doc): Doc {
+function shownSpec(document: Record<string, Value>): Doc {
   const { key, name, v: _v, ns: _ns, background: _background, hidden: _hidden, ...options } = document
   return { v: new Int32(2), key, name, ...options } as Doc
 }

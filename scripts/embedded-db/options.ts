@@ -1,5 +1,16 @@
 import { CommandError, unsupported } from './errors.js'
-import { type Doc, isDoc, isNumeric, isTruthy, type Maybe, toNumber, typeOf, type Value } from './values.js'
+import {
+  type Doc,
+  field,
+  fieldsOf,
+  isDoc,
+  isNumeric,
+  isTruthy,
+  type Maybe,
+  toNumber,
+  typeOf,
+  type Value,
+} from './values.js'
 
 /** What any command may carry without a change to its result. */
 const GENERIC = new Set([
@@ -56,7 +67,7 @@ export class Options {
     known: readonly string[],
     isCommand = true,
   ) {
-    for (const [name, value] of Object.entries(fields)) {
+    for (const [name, value] of fieldsOf(fields)) {
       if (known.includes(name) || (isCommand && GENERIC.has(name))) continue
       if (REFUSED.has(name)) {
         if (value !== false && value !== null) throw unsupported(`The option '${name}' of ${where}`)
@@ -71,7 +82,7 @@ export class Options {
   }
 
   value(name: string): Maybe {
-    return Object.hasOwn(this.fields, name) ? this.fields[name] : undefined
+    return field(this.fields, name)
   }
 
   required(name: string): Value {

@@ -12,7 +12,7 @@ import {
   ObjectId,
   Timestamp,
 } from 'mongodb'
-import { type Doc, isDoc, isNumeric, type Maybe, type Numeric, toNumber } from './values.js'
+import { type Doc, fieldsOf, isDoc, isNumeric, type Maybe, type Numeric, toNumber } from './values.js'
 
 /**
  * MongoDB's order of types (https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/). Missing
@@ -104,10 +104,10 @@ export function identical(left: Maybe, right: Maybe): boolean {
     return left.length === right.length && left.every((value, index) => identical(value, right[index]))
   }
   if (isDoc(left) && isDoc(right)) {
-    const [names, others] = [Object.keys(left), Object.keys(right)]
+    const [fields, others] = [fieldsOf(left), fieldsOf(right)]
     return (
-      names.length === others.length &&
-      names.every((name, index) => name === others[index] && identical(left[name], right[name]))
+      fields.length === others.length &&
+      fields.every(([name, value], at) => name === others[at]?.[0] && identical(value, others[at]?.[1]))
     )
   }
   if (isNumeric(left) && isNumeric(right)) {
@@ -158,9 +158,9 @@ function escaped(bytes: string): string {
 
 function documentKey(document: Doc): string {
   let key = ''
-  for (const name of Object.keys(document)) {
-    const value = orderKey(document[name])
-    key += value.charAt(0) + textKey(name) + value
+  for (const [name, value] of fieldsOf(document)) {
+    const part = orderKey(value)
+    key += part.charAt(0) + textKey(name) + part
   }
   return `${key}\0`
 }

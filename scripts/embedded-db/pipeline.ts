@@ -3,7 +3,8 @@ import { CommandError, unsupported } from './errors.js'
 import { type Context, compileExpression, declare } from './expression/expression.js'
 import { Execution, type Query } from './query.js'
 import { countOf, documentOf, refuseStage, STAGES, type Stage, stageOf } from './stages.js'
-import { type Doc, field, isDoc, type Maybe, setField, type Value } from './values.js'
+import { changed } from './update-path.js'
+import { type Doc, docOf, field, fieldsOf, isDoc, type Maybe, namesOf, plain, type Value } from './values.js'
 
 /** How a pipeline reaches the other collections of its database. */
 export type Read = (collection: string) => Collection
@@ -45,7 +46,7 @@ function leadingQuery(stages: readonly Value[]): { query: Query; used: number } 
     const isSorted = query.sort !== undefined || query.skip !== undefined
     if (query.limit !== undefined) break
     if (name === '$match' && !isSorted) filters.push(documentOf(name, operand))
-    else if (name === '$sort' && !isSorted && isDoc(operand) && Object.keys(operand).length > 0)
+    else if (name === '$sort' && !isSorted && isDoc(operand) && namesOf(operand).length > 0)
       query.sort = operand
     else if (name === '$skip' && query.skip === undefined) query.skip = countOf(name, operand)
     else if (name === '$limit' && countOf(name, operand) > 0) query.limit = countOf(name, operand)
@@ -66,7 +67,7 @@ function compileStage(stage: Value, context: Context, read: Read): Stage {
 }
 
 function facet(spec: Doc, context: Context, read: Read): Stage {
-  const branches = Object.entries(spec).map(([name, stages]) => {
+  const branches = fieldsOf(spec).map(([name, stages]) => {
     if (!Array.isArray(stages))
       throw new CommandError(40170, `arguments to $facet must be arrays, ${name} is not`)
     const names = stages.map(stage => stageOf(stage)[0])
@@ -78,17 +79,14 @@ function facet(spec: Doc, context: Context, read: Read): Stage {
     throw new CommandError(40169, 'the $facet specification must be a non-empty object')
   return input => {
     const all = [...input]
-    const result: Doc = {}
-    for (const { name, stages } of branches) {
-      setField(result, name, [...stages.reduce<Iterable<Doc>>((before, stage) => stage(before), all)])
-    }
-    return [result]
+    const run = (stages: Stage[]) => [...stages.reduce<Iterable<Doc>>((before, stage) => stage(before), all)]
+    return [docOf(branches.map(({ name, stages }) => [name, run(stages)]))]
   }
 }
 
 function unionWith(operand: Value, context: Context, read: Read): Stage {
   const spec = typeof operand === 'string' ? { coll: operand } : documentOf('$unionWith', operand)
-  const { coll, pipeline = [], ...others } = spec as Doc
+  const { coll, pipeline = [], ...others } = plain(spec)
   refuseOthers('$unionWith', others)
   const stages = pipeline as Value[]
   const other = String(coll)
@@ -100,9 +98,14 @@ function unionWith(operand: Value, context: Context, read: Read): Stage {
 }
 
 function lookup(spec: Doc, context: Context, read: Read): Stage {
-  const { from, as, localField, foreignField, let: bindings = {}, pipeline = [], ...others } = spec
+  const { from, as, localField, foreignField, let: bindings = {}, pipeline, ...others } = plain(spec)
   refuseOthers('$lookup', others)
-  if (typeof from !== 'string' || typeof as !== 'string' || !isDoc(bindings) || !Array.isArray(pipeline)) {
+  if (
+    typeof from !== 'string' ||
+    typeof as !== 'string' ||
+    !isDoc(bindings) ||
+    !(pipeline === undefined || Array.isArray(pipeline))
+  ) {
     throw new CommandError(
       'FailedToParse',
       '$lookup needs from and as as strings, let and pipeline of their types',
@@ -111,66 +114,47 @@ function lookup(spec: Doc, context: Context, read: Read): Stage {
   if ((localField === undefined) !== (foreignField === undefined)) {
     throw new CommandError('FailedToParse', '$lookup requires both or neither of localField and foreignField')
   }
-  if (localField === undefined && spec.pipeline === undefined) {
+  if (localField === undefined && pipeline === undefined) {
     throw new CommandError('FailedToParse', '$lookup requires a pipeline, or localField and foreignField')
   }
   let inner = context
-  const variables = Object.entries(bindings).map(([name, value]) => {
+  const variables = fieldsOf(bindings).map(([name, value]) => {
     const variable = declare(inner, name)
     inner = variable.inner
     return { assign: variable.assign, value: compileExpression(value, context) }
   })
   const localParts = typeof localField === 'string' ? localField.split('.') : undefined
-  planPipeline(read(from), pipeline, inner, read)
+  const own = pipeline ?? []
+  planPipeline(read(from), own, inner, read)
   return function* (input) {
     for (const document of input) {
       const values = variables.map(({ value }) => value(document))
       for (const [index, { assign }] of variables.entries()) assign(values[index])
       const joined = localParts ? [{ $match: joinFilter(document, localParts, String(foreignField)) }] : []
-      const found = [...runPipeline(planPipeline(read(from), [...joined, ...pipeline], inner, read))]
-      yield withPath(document, as, found)
+      const found = [...runPipeline(planPipeline(read(from), [...joined, ...own], inner, read))]
+      yield changed(document, { parts: as.split('.'), apply: () => found, creates: true })
     }
   }
 }
 
 /** Equality with the local value; with any element of an array; with null or missing where there is none. */
 function joinFilter(document: Doc, parts: readonly string[], foreignField: string): Doc {
-  const values: Value[] = []
-  collect(document, parts, 0, values)
+  const values = [...localValues(document, parts, 0)]
   if (values.length === 0) values.push(null)
   return { [foreignField]: values.length === 1 ? { $eq: values[0] as Value } : { $in: values } }
 }
 
-function collect(value: Maybe, parts: readonly string[], depth: number, into: Value[]): void {
+function* localValues(value: Maybe, parts: readonly string[], depth: number): Generator<Value> {
   if (Array.isArray(value)) {
     for (const element of value) {
-      if (depth === parts.length) into.push(element)
-      else if (isDoc(element)) collect(element, parts, depth, into)
+      if (depth === parts.length) yield element
+      else if (isDoc(element)) yield* localValues(element, parts, depth)
     }
-  } else if (depth === parts.length) into.push(value ?? null)
-  else
-    collect(
-      isDoc(value) ? field(value, parts[depth] as string) : undefined,
-      parts,
-      value === undefined ? parts.length : depth + 1,
-      into,
-    )
+  } else if (depth === parts.length || value === undefined) yield value ?? null
+  else yield* localValues(isDoc(value) ? field(value, parts[depth] as string) : undefined, parts, depth + 1)
 }
 
-function withPath(document: Doc, path: string, value: Value): Doc {
-  return changedAt(document, path.split('.'), value)
-}
-
-function changedAt(document: Doc, parts: readonly string[], value: Value): Doc {
-  const [name, ...rest] = parts as [string, ...string[]]
-  const old = field(document, name)
-  const next = rest.length === 0 ? value : changedAt(isDoc(old) ? old : {}, rest, value)
-  const copy = { ...document }
-  setField(copy, name, next)
-  return copy
-}
-
-function refuseOthers(stage: string, others: Doc): void {
+function refuseOthers(stage: string, others: object): void {
   const [strange] = Object.keys(others)
   if (strange !== undefined) throw unsupported(`The option '${strange}' of ${stage}`)
 }

@@ -6,10 +6,14 @@ import { type ArrayMatch, anyAt, type Test } from './paths.js'
 import { toRegExp } from './regex.js'
 import {
   type Doc,
+  docOf,
+  field,
+  fieldsOf,
   isDoc,
   isNumeric,
   isTruthy,
   type Maybe,
+  namesOf,
   TYPE_NUMBERS,
   type TypeName,
   toNumber,
@@ -38,7 +42,7 @@ export type Filter =
 /** Reads a query filter. Throws BadValue for what is malformed and NotImplemented for operators not covered. */
 export function parseFilter(filter: Doc, context?: Context): Filter {
   const children: Filter[] = []
-  for (const [key, value] of Object.entries(filter)) {
+  for (const [key, value] of fieldsOf(filter)) {
     if (!key.startsWith('$')) children.push(...parseField(key, value))
     else if (key !== '$comment') children.push(parseLogical(key, value, context))
   }
@@ -72,7 +76,7 @@ export function conjuncts(filter: Filter): Filter[] {
 
 /** Whether a value is `{ $operator: … }` as opposed to a document to be compared with. */
 export function isOperators(value: Maybe): value is Doc {
-  return isDoc(value) && Object.keys(value)[0]?.startsWith('$') === true
+  return isDoc(value) && namesOf(value)[0]?.startsWith('$') === true
 }
 
 function all(children: Filter[]): Filter {
@@ -112,11 +116,12 @@ function parseField(path: string, value: Value): Filter[] {
 
 function parseOperators(path: string, parts: readonly string[], operators: Doc): Filter[] {
   const filters: Filter[] = []
-  for (const [operator, operand] of Object.entries(operators)) {
+  for (const [operator, operand] of fieldsOf(operators)) {
     if (operator === '$options') {
-      if (!('$regex' in operators)) throw new CommandError('BadValue', '$options needs a $regex')
+      if (field(operators, '$regex') === undefined)
+        throw new CommandError('BadValue', '$options needs a $regex')
     } else if (operator === '$regex') {
-      filters.push(leaf(path, parts, '$regex', regexOperand(operand, operators.$options)))
+      filters.push(leaf(path, parts, '$regex', regexOperand(operand, field(operators, '$options'))))
     } else if (operator === '$ne' || operator === '$nin') {
       if (operand instanceof BSONRegExp) throw new CommandError('BadValue', "Can't have regex as arg to $ne.")
       filters.push(not(leaf(path, parts, operator === '$ne' ? '$eq' : '$in', operand)))
@@ -145,7 +150,8 @@ function parseAll(path: string, parts: readonly string[], operand: Value): Filte
   if (operand.length === 0) return [{ kind: 'or', children: [] }]
   return operand.flatMap(value => {
     if (isOperators(value)) {
-      if (!('$elemMatch' in value)) throw new CommandError('BadValue', 'no $ expressions in $all')
+      if (field(value, '$elemMatch') === undefined)
+        throw new CommandError('BadValue', 'no $ expressions in $all')
       return parseOperators(path, parts, value)
     }
     return leaf(path, parts, value instanceof BSONRegExp ? '$regex' : '$eq', value)
@@ -249,7 +255,7 @@ const OBJECT_ONLY = ['$and', '$or', '$nor', '$expr', '$where', '$comment', '$tex
 
 function elementMatching(operand: Value): Test {
   if (!isDoc(operand)) throw new CommandError('BadValue', '$elemMatch needs an Object')
-  const onValues = isOperators(operand) && !OBJECT_ONLY.includes(Object.keys(operand)[0] as string)
+  const onValues = isOperators(operand) && !OBJECT_ONLY.includes(namesOf(operand)[0] as string)
   const filter = onValues ? all(parseOperators('', [], operand)) : parseFilter(operand)
   return value =>
     Array.isArray(value) && value.some(element => matches(filter, onValues ? element : asDocument(element)))
@@ -257,7 +263,7 @@ function elementMatching(operand: Value): Test {
 
 /** A query looks into an array within an array as into a document whose fields are numbered. */
 function asDocument(element: Value): Value {
-  return Array.isArray(element) ? Object.fromEntries(element.entries()) : element
+  return Array.isArray(element) ? docOf(element.map((inner, index) => [String(index), inner])) : element
 }
 
 function regexOperand(pattern: Value, options: Maybe): BSONRegExp {

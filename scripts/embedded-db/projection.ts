@@ -1,14 +1,16 @@
 import { CommandError, unsupported } from './errors.js'
 import { type Context, compileExpression } from './expression/expression.js'
-import { matches, parseFilter } from './predicate.js'
+import { isOperators, matches, parseFilter } from './predicate.js'
 import {
   type Doc,
+  docOf,
   field,
+  fieldsOf,
   isDoc,
   isNumeric,
   isTruthy,
   type Maybe,
-  setField,
+  namesOf,
   toNumber,
   type Value,
 } from './values.js'
@@ -30,13 +32,13 @@ export type Projector = (document: Doc) => Doc
 
 /** Reads the projection of a find or findAndModify. Throws for mixtures, collisions and what is not covered. */
 export function compileProjection(projection: Doc | undefined): Projector {
-  if (!projection || Object.keys(projection).length === 0) return document => document
+  if (!projection || namesOf(projection).length === 0) return document => document
   return compile(projection, true, undefined)
 }
 
 /** Reads a `$project` stage. */
 export function compileProjectStage(projection: Doc, context: Context): Projector {
-  if (Object.keys(projection).length === 0) {
+  if (namesOf(projection).length === 0) {
     throw new CommandError(
       51272,
       'Invalid $project :: caused by :: projection specification must have at least one field',
@@ -65,7 +67,7 @@ function compile(projection: Doc, isFind: boolean, context: Context | undefined)
   let narrows = false
   const readLeaf = (value: Value, path: string): Leaf => {
     const leaf = isFind ? (findOperator(value) ?? plainLeaf(value, context)) : plainLeaf(value, context)
-    if (leaf.kind === 'narrow' && '$slice' in (value as Doc)) {
+    if (leaf.kind === 'narrow' && field(value as Doc, '$slice') !== undefined) {
       narrows = true
       return leaf
     }
@@ -99,7 +101,7 @@ function plainLeaf(value: Value, context: Context | undefined): Leaf {
 /** `$slice` and `$elemMatch`, which in a find are not expressions. */
 function findOperator(value: Value): Leaf | undefined {
   if (!isDoc(value)) return undefined
-  const [operator] = Object.keys(value)
+  const [operator] = namesOf(value)
   if (operator === '$meta') throw unsupported('$meta')
   if (operator === '$elemMatch') {
     const filter = parseFilter({ array: value })
@@ -113,7 +115,8 @@ function findOperator(value: Value): Leaf | undefined {
     }
   }
   if (operator !== '$slice') return undefined
-  const bounds = Array.isArray(value.$slice) ? value.$slice : [value.$slice]
+  const slice = field(value, '$slice') as Value
+  const bounds = Array.isArray(slice) ? slice : [slice]
   const [one, two] = bounds.map(bound => (isNumeric(bound) ? Math.trunc(toNumber(bound)) : Number.NaN))
   if (
     one === undefined ||
@@ -142,7 +145,7 @@ function plant(
   readLeaf: (value: Value, path: string) => Leaf,
   above: string[],
 ): void {
-  for (const [name, value] of Object.entries(fields)) {
+  for (const [name, value] of fieldsOf(fields)) {
     const parts = [...above, ...name.split('.')]
     if (parts.includes('')) throw new CommandError(40353, 'FieldPath must not have an empty component')
     if (parts.includes('$')) throw unsupported('The positional projection')
@@ -152,7 +155,7 @@ function plant(
         `FieldPath field names may not start with '$'. Consider using $getField or $setField.`,
       )
     }
-    const nested = isDoc(value) && Object.keys(value).length > 0 && !Object.keys(value)[0]?.startsWith('$')
+    const nested = isDoc(value) && namesOf(value).length > 0 && !isOperators(value)
     if (nested) plant(tree, value, readLeaf, parts)
     else plantAt(tree, parts, readLeaf(value, parts.join('.')))
   }
@@ -176,20 +179,23 @@ function plantAt(tree: Tree, parts: readonly string[], leaf: Leaf): void {
 }
 
 function visit(document: Doc, tree: Tree, root: Doc, mode: Mode): Doc {
-  const result: Doc = {}
-  for (const [name, value] of Object.entries(document)) {
+  const fields: [string, Value][] = []
+  const placed = new Set<string>()
+  const place = (name: string, value: Maybe) => {
+    if (value === undefined) return
+    fields.push([name, value])
+    placed.add(name)
+  }
+  for (const [name, value] of fieldsOf(document)) {
     const node = tree.get(name)
-    const kept = node ? visitField(value, node, root, mode) : mode === 'include' ? undefined : value
-    if (kept !== undefined) setField(result, name, kept)
+    place(name, node ? visitField(value, node, root, mode) : mode === 'include' ? undefined : value)
   }
   for (const [name, node] of tree) {
-    if (Object.hasOwn(result, name) || leafKind(node) === 'keep' || leafKind(node) === 'drop') continue
-    const isThere = field(document, name) !== undefined
-    const value =
-      node instanceof Map ? (isThere ? undefined : computedBelow(node, root)) : computed(node, root)
-    if (value !== undefined) setField(result, name, value)
+    if (placed.has(name)) continue
+    if (!(node instanceof Map)) place(name, computed(node, root))
+    else if (field(document, name) === undefined) place(name, computedBelow(node, root))
   }
-  return result
+  return docOf(fields)
 }
 
 function visitField(value: Value, node: Tree | Leaf, root: Doc, mode: Mode): Maybe {
@@ -216,14 +222,14 @@ function computed(leaf: Leaf, root: Doc): Maybe {
   return leaf.kind === 'compute' ? leaf.compute(root) : undefined
 }
 
+/** The document of what is computed below a field that has no document; undefined where nothing is. */
 function computedBelow(tree: Tree, root: Doc): Doc | undefined {
-  const result: Doc = {}
-  let any = false
+  const fields: [string, Value][] = []
+  let computes = false
   for (const [name, node] of tree) {
-    any ||= leafKind(node) === 'compute'
+    computes ||= leafKind(node) === 'compute'
     const value = node instanceof Map ? computedBelow(node, root) : computed(node, root)
-    any ||= value !== undefined
-    if (value !== undefined) setField(result, name, value)
+    if (value !== undefined) fields.push([name, value])
   }
-  return any ? result : undefined
+  return computes || fields.length > 0 ? docOf(fields) : undefined
 }

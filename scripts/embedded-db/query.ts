@@ -3,10 +3,10 @@ import { CommandError } from './errors.js'
 import type { Context } from './expression/expression.js'
 import type { KeyField } from './index-keys.js'
 import type { ArrayMatch } from './paths.js'
-import { choosePlan, type Plan } from './planner.js'
+import { choosePlan, type Effort, type Plan } from './planner.js'
 import { type Filter, matches, parseFilter } from './predicate.js'
 import { parseSort, sortBy, sortKey } from './sort.js'
-import type { Doc, Value } from './values.js'
+import { type Doc, namesOf, type Value } from './values.js'
 
 export interface Query {
   filter: Doc
@@ -25,22 +25,28 @@ export interface Found {
   position: number | undefined
 }
 
-/** A query with its plan; iterating runs it, and the counts tell what that has taken so far. */
+/** A query with its plan. Iterating runs it, and `effort` counts what that has taken so far. */
 export class Execution {
-  keysExamined = 0
-  documentsExamined = 0
+  readonly effort: Effort = { keys: 0, documents: 0 }
   readonly plan: Plan
-  private readonly filter: Filter
-  private readonly sort: readonly KeyField[]
+  readonly filter: Filter
+  readonly sort: readonly KeyField[]
 
   constructor(
     collection: Collection,
-    private readonly query: Query,
+    readonly query: Query,
     context?: Context,
   ) {
+    const { hint, skip = 0, limit } = query
     this.filter = parseFilter(query.filter, context)
-    this.sort = parseSort(query.sort)
-    this.plan = choosePlan(collection, this.filter, this.sort, query.hint, query.filter)
+    const [first] = namesOf(query.sort ?? {})
+    this.sort = first === '$natural' ? [] : parseSort(query.sort)
+    this.plan = choosePlan(collection, {
+      filter: this.filter,
+      sort: this.sort,
+      wanted: limit ? skip + limit : undefined,
+      hint: first === '$natural' ? query.sort : hint,
+    })
   }
 
   *run(): Generator<Found> {
@@ -48,9 +54,9 @@ export class Execution {
     const ordered = this.plan.sorted
       ? this.matching()
       : sortBy(this.matching(), ({ entry }) => sortKey(entry.document, this.sort))
-    let [skipped, given] = [0, 0]
+    let [passed, given] = [0, 0]
     for (const found of ordered) {
-      if (skipped++ < skip) continue
+      if (passed++ < skip) continue
       yield found
       if (++given === limit) return
     }
@@ -58,8 +64,8 @@ export class Execution {
 
   private *matching(): Generator<Found> {
     const { deadline } = this.query
-    for (const entry of this.plan.entries()) {
-      if (deadline && (++this.documentsExamined & 255) === 0 && Date.now() > deadline) {
+    for (const entry of this.plan.candidates(this.effort)) {
+      if (deadline && (this.effort.documents & 255) === 0 && Date.now() > deadline) {
         throw new CommandError('MaxTimeMSExpired', 'operation exceeded time limit')
       }
       const match: ArrayMatch = {}

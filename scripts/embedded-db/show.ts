@@ -1,5 +1,5 @@
 import { Binary, BSONRegExp, Double, Int32, Long, ObjectId, Timestamp } from 'mongodb'
-import { isDoc, typeOf, type Value } from './values.js'
+import { fieldsOf, isDoc, typeOf, type Value } from './values.js'
 
 /** A value as MongoDB prints it in its error messages: `{ a: "x", n: 1.0, at: new Date(0) }`. */
 export function show(value: Value): string {
@@ -7,7 +7,7 @@ export function show(value: Value): string {
   if (value === null || typeof value === 'boolean') return String(value)
   if (Array.isArray(value)) return value.length ? `[ ${value.map(show).join(', ')} ]` : '[]'
   if (isDoc(value)) {
-    const fields = Object.entries(value).map(([name, inner]) => `${name}: ${show(inner)}`)
+    const fields = fieldsOf(value).map(([name, inner]) => `${name}: ${show(inner)}`)
     return fields.length ? `{ ${fields.join(', ')} }` : '{}'
   }
   if (value instanceof ObjectId) return `ObjectId('${value.toHexString()}')`

@@ -1,11 +1,11 @@
 import { CommandError, unsupported } from './errors.js'
 import { compoundKey, indexKeys, type KeyField } from './index-keys.js'
 import { compare } from './order.js'
-import { type Doc, isDoc, isNumeric, toNumber, type Value } from './values.js'
+import { type Doc, fieldsOf, isDoc, isNumeric, namesOf, toNumber, type Value } from './values.js'
 
 /** Reads a sort specification. Throws for directions other than 1 and -1 (15975). */
 export function parseSort(sort: Doc | undefined): KeyField[] {
-  return Object.entries(sort ?? {}).map(([path, value]) => {
+  return fieldsOf(sort ?? {}).map(([path, value]) => {
     if (isDoc(value)) throw unsupported('$meta in a sort')
     const direction = isNumeric(value) ? toNumber(value) : 0
     if (direction !== 1 && direction !== -1) {
@@ -41,7 +41,7 @@ export function sortElements(elements: Value[], by: Value): Value[] {
     }
     return elements.toSorted((one, other) => sign * compare(one, other))
   }
-  if (!isDoc(by) || Object.keys(by).length === 0) {
+  if (!isDoc(by) || namesOf(by).length === 0) {
     throw new CommandError('BadValue', 'The $sort is invalid: use 1/-1 or a document of {field: 1/-1}')
   }
   const fields = parseSort(by)

@@ -9,13 +9,17 @@ import { parseSort, sortBy, sortKey } from './sort.js'
 import { changed } from './update-path.js'
 import {
   type Doc,
+  docOf,
   field,
+  fieldsOf,
   fromInteger,
+  idOf,
   isDoc,
   isNumeric,
   isTruthy,
   type Maybe,
-  setField,
+  namesOf,
+  plain,
   toNumber,
   typeOf,
   type Value,
@@ -37,7 +41,7 @@ export const STAGES: Readonly<Record<string, Read>> = {
   $set: (operand, context) => each(compileAddFields(documentOf('$set', operand), context)),
   $unset: operand => each(compileUnset(pathsOf(operand))),
   $replaceRoot: (operand, context) => {
-    return replaceRoot(documentOf('$replaceRoot', operand).newRoot as Value, context)
+    return replaceRoot(field(documentOf('$replaceRoot', operand), 'newRoot') as Value, context)
   },
   $replaceWith: replaceRoot,
   $sort: operand => {
@@ -70,18 +74,19 @@ export const STAGES: Readonly<Record<string, Read>> = {
   },
   $sortByCount: (operand, context) => {
     const grouped = group({ _id: operand, count: { $sum: new Int32(1) } }, context)
-    return input => [...grouped(input)].sort((one, other) => compare(other.count, one.count))
+    return input =>
+      [...grouped(input)].sort((one, other) => compare(field(other, 'count'), field(one, 'count')))
   },
   $bucket: bucket,
 }
 
 /** What a stage is given for, read from the one field of its document. */
 export function stageOf(stage: Value): [name: string, operand: Value] {
-  const [name, ...others] = isDoc(stage) ? Object.keys(stage) : []
+  const [name, ...others] = isDoc(stage) ? namesOf(stage) : []
   if (!isDoc(stage) || name === undefined || others.length > 0) {
     throw new CommandError(40323, 'A pipeline stage specification object must contain exactly one field.')
   }
-  return [name, stage[name] as Value]
+  return [name, field(stage, name) as Value]
 }
 
 export function refuseStage(name: string): never {
@@ -145,12 +150,12 @@ function replaceRoot(operand: Value, context: Context): Stage {
 }
 
 function unwind(operand: Value): Stage {
-  const spec = typeof operand === 'string' ? { path: operand } : documentOf('$unwind', operand)
+  const spec = plain(typeof operand === 'string' ? { path: operand } : documentOf('$unwind', operand))
   const strange = Object.keys(spec).find(
     name => !['path', 'includeArrayIndex', 'preserveNullAndEmptyArrays'].includes(name),
   )
   if (strange !== undefined) throw new CommandError(28811, `unrecognized option to $unwind stage: ${strange}`)
-  const { path, includeArrayIndex, preserveNullAndEmptyArrays } = spec as Doc
+  const { path, includeArrayIndex, preserveNullAndEmptyArrays } = spec
   if (typeof path !== 'string' || !path.startsWith('$')) {
     throw new CommandError(28818, 'path option to $unwind stage should be prefixed with a $')
   }
@@ -181,9 +186,10 @@ function valueAt(document: Doc, parts: readonly string[]): Maybe {
 
 function group(operand: Value, context: Context): Stage {
   const spec = documentOf('$group', operand)
-  if (!('_id' in spec)) throw new CommandError(15955, 'a group specification must include an _id')
-  const id = compileExpression(spec._id as Value, context)
-  const accumulators = Object.entries(spec)
+  const idSpec = field(spec, '_id')
+  if (idSpec === undefined) throw new CommandError(15955, 'a group specification must include an _id')
+  const id = compileExpression(idSpec, context)
+  const accumulators = fieldsOf(spec)
     .filter(([name]) => name !== '_id')
     .map(([name, value]) => {
       if (name.includes('.')) throw new CommandError(40235, `The field name '${name}' cannot contain '.'`)
@@ -207,17 +213,16 @@ function group(operand: Value, context: Context): Stage {
       }
     }
     return Array.from(groups.values(), ({ id, gatherings }) => {
-      const result: Doc = { _id: id }
-      for (const [index, { name }] of accumulators.entries()) {
-        setField(result, name, gatherings[index]?.result() ?? null)
-      }
-      return result
+      const gathered = gatherings.map((gathering, index): [string, Value] => {
+        return [accumulators[index]?.name as string, gathering.result() ?? null]
+      })
+      return docOf([['_id', id], ...gathered])
     })
   }
 }
 
 function bucket(operand: Value, context: Context): Stage {
-  const { groupBy, boundaries, default: fallback, output, ...others } = documentOf('$bucket', operand)
+  const { groupBy, boundaries, default: fallback, output, ...others } = plain(documentOf('$bucket', operand))
   const [strange] = Object.keys(others)
   if (strange !== undefined) throw new CommandError(40197, `Unrecognized option to $bucket: ${strange}`)
   const bounds = Array.isArray(boundaries) ? boundaries : []
@@ -237,10 +242,10 @@ function bucket(operand: Value, context: Context): Stage {
   }
   const variable = declare(context, 'bucket')
   const fields = (output as Doc | undefined) ?? { count: { $sum: new Int32(1) } }
-  const grouped = group({ _id: '$$bucket', ...fields }, variable.inner)
+  const grouped = group({ _id: '$$bucket', ...plain(fields) }, variable.inner)
   const assigned = each(document => {
     variable.assign(bucketOf(document))
     return document
   })
-  return input => [...grouped(assigned(input))].sort((one, other) => compare(one._id, other._id))
+  return input => [...grouped(assigned(input))].sort((one, other) => compare(idOf(one), idOf(other)))
 }

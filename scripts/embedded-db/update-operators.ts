@@ -5,7 +5,18 @@ import { compare, equal, orderKey } from './order.js'
 import { isOperators, matches, parseFilter } from './predicate.js'
 import { show } from './show.js'
 import { sortElements } from './sort.js'
-import { type Doc, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from './values.js'
+import {
+  type Doc,
+  field,
+  isDoc,
+  isNumeric,
+  type Maybe,
+  namesOf,
+  plain,
+  toNumber,
+  typeOf,
+  type Value,
+} from './values.js'
 
 type Apply = (old: Maybe) => Maybe
 
@@ -63,15 +74,19 @@ function calculation(operator: string, sign: '+' | '*', operand: Value, path: st
 }
 
 function currentDate(operand: Value): Apply {
-  const type = isDoc(operand) ? operand.$type : operand === true || operand === false ? 'date' : undefined
+  const type = isDoc(operand)
+    ? field(operand, '$type')
+    : operand === true || operand === false
+      ? 'date'
+      : undefined
   if (type === 'date') return () => new Date()
   if (type === 'timestamp') return () => new Timestamp({ t: Math.floor(Date.now() / 1000), i: 1 })
   throw new CommandError('BadValue', '$currentDate takes true or {$type: "date"} or {$type: "timestamp"}')
 }
 
 function push(operand: Value, path: string): Apply {
-  const modifiers: Doc = isDoc(operand) && '$each' in operand ? operand : { $each: [operand] }
-  const { $each, $position, $slice, $sort, ...others } = modifiers
+  const modifiers = hasEach(operand) ? plain(operand) : { $each: [operand] }
+  const { $each, $position, $slice, $sort, ...others }: Record<string, Value> = modifiers
   const strange = Object.keys(others)[0]
   if (strange !== undefined) throw new CommandError('BadValue', `Unrecognized clause in $push: ${strange}`)
   const added = eachOf($each, '$push')
@@ -90,7 +105,7 @@ function push(operand: Value, path: string): Apply {
 }
 
 function addToSet(operand: Value, path: string): Apply {
-  const added = isDoc(operand) && '$each' in operand ? eachOf(operand.$each, '$addToSet') : [operand]
+  const added = hasEach(operand) ? eachOf(field(operand, '$each'), '$addToSet') : [operand]
   return old => {
     const array = arrayOf(old, path)
     const seen = new Set(array.map(orderKey))
@@ -123,7 +138,7 @@ function pop(operand: Value, path: string): Apply {
 }
 
 function pull(operand: Value): Apply {
-  const first = isDoc(operand) ? Object.keys(operand)[0] : undefined
+  const first = isDoc(operand) ? namesOf(operand)[0] : undefined
   const onElement = isOperators(operand) && !['$and', '$or', '$nor'].includes(first as string)
   const filter = onElement || !isDoc(operand) ? parseFilter({ element: operand }) : parseFilter(operand)
   // A plain array or scalar is compared whole, not looked for inside of nested arrays.
@@ -154,6 +169,10 @@ function without(isUnwanted: (element: Value) => boolean, operator: string): App
     const kept = old.filter(element => !isUnwanted(element))
     return kept.length === old.length ? old : kept
   }
+}
+
+function hasEach(operand: Value): operand is Doc {
+  return isDoc(operand) && field(operand, '$each') !== undefined
 }
 
 function eachOf(value: Maybe, operator: string): Value[] {

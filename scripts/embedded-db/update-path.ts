@@ -2,7 +2,7 @@ import { CommandError } from './errors.js'
 import { identical } from './order.js'
 import { type Filter, matches } from './predicate.js'
 import { show } from './show.js'
-import { arrayIndex, type Doc, field, isDoc, type Maybe, setField, type Value, withField } from './values.js'
+import { arrayIndex, type Doc, docOf, field, isDoc, type Maybe, type Value, withField } from './values.js'
 
 /** What one update operator does at the end of its path: old value in, new value out, `undefined` for none. */
 export interface Change {
@@ -122,9 +122,7 @@ function made(depth: number, { parts, apply }: Change): Maybe {
   for (let at = parts.length - 1; at >= depth; at--) {
     const name = parts[at] as string
     if (name.startsWith('$[')) throw mustExist(parts.slice(0, at).join('.'))
-    const holder: Doc = {}
-    setField(holder, name, value)
-    value = holder
+    value = docOf([[name, value]])
   }
   return value
 }

@@ -1,11 +1,11 @@
 import { withIdFirst } from './documents.js'
 import { CommandError } from './errors.js'
 import { equal, identical } from './order.js'
-import { type Filter, parseFilter } from './predicate.js'
+import { type Filter, isOperators, parseFilter } from './predicate.js'
 import { refuseOperator, UPDATE_OPERATORS } from './update-operators.js'
 import { type ArrayUpdates, assertNoConflict, type Change, changed } from './update-path.js'
 import { compileUpdatePipeline } from './update-pipeline.js'
-import { arrayIndex, type Doc, field, isDoc, type Maybe, type Value } from './values.js'
+import { arrayIndex, type Doc, field, fieldsOf, isDoc, type Maybe, namesOf, type Value } from './values.js'
 
 export interface Moment {
   /** The element that the filter matched, for the positional operator `$`. */
@@ -30,10 +30,10 @@ export function compileUpdate(update: Value, arrayFilters?: Value): Update {
     return { kind: 'pipeline', apply: document => replaced(document, transform(document)) }
   }
   if (!isDoc(update)) throw new CommandError('FailedToParse', 'Update argument must be an object or an array')
-  if (Object.keys(update)[0]?.startsWith('$')) {
+  if (isOperators(update)) {
     return { kind: 'operators', apply: compileOperators(update, arrayFilters) }
   }
-  const dollar = Object.keys(update).find(name => name.startsWith('$'))
+  const dollar = namesOf(update).find(name => name.startsWith('$'))
   if (dollar) {
     throw new CommandError(
       'DollarPrefixedFieldName',
@@ -70,7 +70,7 @@ interface Step {
 function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, moment: Moment) => Doc {
   const steps: Step[] = []
   const paths: string[] = []
-  for (const [operator, operands] of Object.entries(update)) {
+  for (const [operator, operands] of fieldsOf(update)) {
     if (!(operator in READERS) && !Object.hasOwn(UPDATE_OPERATORS, operator)) refuseOperator(operator)
     if (!isDoc(operands)) {
       throw new CommandError(
@@ -78,7 +78,7 @@ function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, mom
         `Modifiers operate on fields but we found another type instead. For example: {$mod: {<field>: ...}} not {${operator}: …}`,
       )
     }
-    for (const [path, operand] of Object.entries(operands)) {
+    for (const [path, operand] of fieldsOf(operands)) {
       for (const written of operator === '$rename' ? [path, String(operand)] : [path]) {
         assertNoConflict(written, paths)
         paths.push(written)
@@ -96,7 +96,8 @@ function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, mom
     for (const step of steps) {
       if (moment.inserting || !step.onlyOnInsert) next = step.run(next, moment, arrays)
     }
-    if (document._id !== undefined && next._id !== document._id && !equal(next._id, document._id)) {
+    const [id, nextId] = [field(document, '_id'), field(next, '_id')]
+    if (id !== undefined && nextId !== id && !equal(nextId, id)) {
       throw new CommandError(
         'ImmutableField',
         "Performing an update on the path '_id' would modify the immutable field '_id'",

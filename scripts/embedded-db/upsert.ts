@@ -2,7 +2,7 @@ import { BSONRegExp } from 'mongodb'
 import { CommandError } from './errors.js'
 import { isOperators } from './predicate.js'
 import { changed } from './update-path.js'
-import type { Doc, Maybe, Value } from './values.js'
+import { type Doc, field, fieldsOf, type Maybe, type Value } from './values.js'
 
 /**
  * The document an upsert starts from: the fields that its filter asks to be equal, only `_id` for a replacement.
@@ -20,7 +20,7 @@ export function documentFromFilter(filter: Doc, onlyId: boolean): Doc {
 }
 
 function collectEqualities(filter: Doc, found: Map<string, Value>): void {
-  for (const [path, condition] of Object.entries(filter)) {
+  for (const [path, condition] of fieldsOf(filter)) {
     if (path === '$and' || (path === '$or' && Array.isArray(condition) && condition.length === 1)) {
       for (const part of condition as Doc[]) collectEqualities(part, found)
     } else if (!path.startsWith('$')) {
@@ -39,8 +39,9 @@ function collectEqualities(filter: Doc, found: Map<string, Value>): void {
 
 function equalityOf(condition: Value): Maybe {
   if (!isOperators(condition)) return condition instanceof BSONRegExp ? undefined : condition
-  if ('$eq' in condition) return condition.$eq
-  for (const list of [condition.$in, condition.$all]) {
+  const exact = field(condition, '$eq')
+  if (exact !== undefined) return exact
+  for (const list of [field(condition, '$in'), field(condition, '$all')]) {
     const [only, ...others] = Array.isArray(list) ? list : []
     if (only !== undefined && others.length === 0 && !(only instanceof BSONRegExp) && !isOperators(only)) {
       return only

@@ -1,6 +1,5 @@
 import {
   Binary,
-  BSON,
   BSONRegExp,
   BSONSymbol,
   Code,
@@ -34,8 +33,13 @@ export type Value =
   | Value[]
   | Doc
 
-/** A document. Immutable once stored: an update builds a new one that shares what did not change. */
-export interface Doc {
+/**
+ * A document. Immutable once stored: an update builds a new one that shares what did not change. One with a field name
+ * that an object cannot hold in its place (see `isAwkward`) is a Map, so that the order of fields is always kept.
+ */
+export type Doc = Plain | ReadonlyMap<string, Value>
+
+interface Plain {
   [field: string]: Value
 }
 
@@ -69,7 +73,8 @@ export const TYPE_NUMBERS = {
 export type TypeName = keyof typeof TYPE_NUMBERS
 
 export function isDoc(value: unknown): value is Doc {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  if (typeof value !== 'object' || value === null) return false
+  return Object.getPrototypeOf(value) === Object.prototype || value instanceof Map
 }
 
 export function isNumeric(value: Maybe): value is Numeric {
@@ -100,28 +105,47 @@ export function typeOf(value: Maybe): TypeName {
 
 /** An own field. Plain access would find `constructor` and the like on the prototype. */
 export function field(document: Doc, name: string): Maybe {
-  return Object.hasOwn(document, name) ? document[name] : undefined
+  if (document instanceof Map) return document.get(name)
+  return Object.hasOwn(document, name) ? (document as Plain)[name] : undefined
 }
 
-/** Sets an own field in place, `__proto__` included. Only for documents that nobody else holds yet. */
-export function setField(document: Doc, name: string, value: Value): void {
-  if (name === '__proto__') {
-    Object.defineProperty(document, name, { value, writable: true, enumerable: true, configurable: true })
-  } else document[name] = value
+/** The `_id` of a stored document, which always has one. */
+export function idOf(document: Doc): Value {
+  return field(document, '_id') as Value
+}
+
+/** The field names in their order. */
+export function namesOf(document: Doc): string[] {
+  return document instanceof Map ? [...document.keys()] : Object.keys(document)
+}
+
+/** The fields in their order. */
+export function fieldsOf(document: Doc): [name: string, value: Value][] {
+  return document instanceof Map ? [...document.entries()] : Object.entries(document as Plain)
+}
+
+/** The document of these fields in this order; of two with one name, the later value at the earlier place. */
+export function docOf(fields: readonly (readonly [string, Value])[]): Doc {
+  return fields.some(([name]) => isAwkward(name)) ? new Map(fields) : Object.fromEntries(fields)
+}
+
+/** The same as an object, for documents of known names whose order does not matter. */
+export function plain(document: Doc): Plain {
+  return document instanceof Map ? Object.fromEntries(document) : (document as Plain)
 }
 
 /** A copy with one field set, at its old place if it was there; with `undefined`, without that field. */
 export function withField(document: Doc, name: string, value: Maybe): Doc {
-  if (value !== undefined) {
-    const copy = { ...document }
-    setField(copy, name, value)
-    return copy
-  }
-  const copy: Doc = {}
-  for (const key of Object.keys(document)) {
-    if (key !== name) setField(copy, key, document[key] as Value)
-  }
-  return copy
+  if (value === undefined) return docOf(fieldsOf(document).filter(([other]) => other !== name))
+  if (document instanceof Map || isAwkward(name)) return docOf([...fieldsOf(document), [name, value]])
+  return { ...document, [name]: value }
+}
+
+/** Names that an object reorders (digits), takes for its prototype, or that the BSON library takes for a type. */
+export function isAwkward(name: string): boolean {
+  const first = name.charCodeAt(0)
+  if (first === 0x5f) return name === '__proto__' || name === '_bsontype'
+  return first >= 0x30 && first <= 0x39 && /^\d{1,10}$/.test(name)
 }
 
 /** The index that a path component names in an array (`'0'`, `'12'`), or undefined. */
@@ -145,15 +169,4 @@ export function toNumber(value: Numeric): number {
 export function fromInteger(value: number): Numeric {
   if (value >= -2147483648 && value <= 2147483647) return new Int32(value)
   return Number.isSafeInteger(value) ? Long.fromNumber(value) : new Double(value)
-}
-
-const AS_SENT = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
-
-/** Reads one BSON document, every value keeping the type it was sent with. */
-export function decode(bytes: Uint8Array): Doc {
-  return BSON.deserialize(bytes, AS_SENT) as Doc
-}
-
-export function encode(document: object): Uint8Array {
-  return BSON.serialize(document, { ignoreUndefined: false })
 }

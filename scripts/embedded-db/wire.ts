@@ -1,5 +1,6 @@
+import { decode, encode } from './codec.js'
 import { CommandError } from './errors.js'
-import { type Doc, decode, encode } from './values.js'
+import { type Doc, field, withField } from './values.js'
 
 /** https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/ */
 const OP_REPLY = 1
@@ -85,8 +86,14 @@ function readOpQuery(bytes: Buffer, requestId: number): Message {
     throw new CommandError('CommandNotFound', 'OP_QUERY is only supported for the handshake')
   }
   const command = decode(bytes.subarray(nameEnd + 9))
-  command.$db ??= name.slice(0, -'.$cmd'.length)
-  return { requestId, command, sequences: new Map(), silent: false, legacy: true }
+  const database = field(command, '$db') ?? name.slice(0, -'.$cmd'.length)
+  return {
+    requestId,
+    command: withField(command, '$db', database),
+    sequences: new Map(),
+    silent: false,
+    legacy: true,
+  }
 }
 
 /** Cuts a run of BSON documents into one slice each. */

@@ -4,7 +4,7 @@ import { CommandError } from '../errors.js'
 import { orderKey } from '../order.js'
 import { compileProjection } from '../projection.js'
 import { Execution, type Query } from '../query.js'
-import { type Doc, field, isDoc, type Maybe, type Value } from '../values.js'
+import { type Doc, field, isDoc, type Maybe, namesOf, type Value } from '../values.js'
 import { type Command, collectionName, deadlineOf, type Request, readable } from './command.js'
 
 /** A `find` as a query to be run or explained. */
@@ -72,7 +72,8 @@ const killCursors: Command = {
   },
 }
 
-export function countExecution(request: Request): Execution {
+/** What `count` and `distinct` look through. */
+export function filterExecution(request: Request): Execution {
   return new Execution(readable(request), commonQuery(request))
 }
 
@@ -82,18 +83,14 @@ const count: Command = {
     const filter = request.options.document('query')
     const { skip, limit } = commonQuery(request)
     // The driver's estimatedDocumentCount; the number is known without a look at any document.
-    if (!filter || Object.keys(filter).length === 0) {
+    if (!filter || namesOf(filter).length === 0) {
       const all = Math.max(0, readable(request).entries.size - (skip ?? 0))
       return { n: limit ? Math.min(all, limit) : all, ok: 1 }
     }
     let n = 0
-    for (const _ of countExecution(request).run()) n++
+    for (const _ of filterExecution(request).run()) n++
     return { n, ok: 1 }
   },
-}
-
-export function distinctExecution(request: Request): Execution {
-  return new Execution(readable(request), commonQuery(request))
 }
 
 const distinct: Command = {
@@ -103,7 +100,7 @@ const distinct: Command = {
     if (!key)
       throw new CommandError('IDLFailedToParse', "BSON field 'distinct.key' is missing but a required field")
     const values = new Map<string, Value>()
-    for (const { entry } of distinctExecution(request).run()) {
+    for (const { entry } of filterExecution(request).run()) {
       for (const value of valuesAt(entry.document, key.split('.'), 0)) {
         const place = orderKey(value)
         if (!values.has(place)) values.set(place, value)

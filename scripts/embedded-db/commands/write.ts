@@ -1,3 +1,4 @@
+import { decode } from '../codec.js'
 import { storable } from '../documents.js'
 import { CommandError } from '../errors.js'
 import { type Outcome, updateMatching, upsert } from '../modify.js'
@@ -5,7 +6,7 @@ import { Options } from '../options.js'
 import { compileProjection } from '../projection.js'
 import { Execution, type Query } from '../query.js'
 import { compileUpdate, type Update } from '../update.js'
-import { type Doc, decode, type Value } from '../values.js'
+import { type Doc, idOf, type Value } from '../values.js'
 import { type Command, collectionName, deadlineOf, type Request, readable } from './command.js'
 
 const MAX_BATCH = 100_000
@@ -42,7 +43,7 @@ const update: Command = {
       nModified += outcome.modified
       if (!outcome.upserted) return
       n++
-      upserted.push({ index, _id: outcome.upserted._id as Value })
+      upserted.push({ index, _id: idOf(outcome.upserted) })
     })
     return { n, nModified, ...(upserted.length > 0 ? { upserted } : {}), ...writeErrors, ok: 1 }
   },
@@ -161,11 +162,10 @@ function findAndUpdate(request: Request, query: Query): Modified {
   const outcome = updateOrInsert(request, query, update, options.flag('upsert'))
   const wantsNew = options.flag('new')
   if (outcome.upserted) {
-    const { _id } = outcome.upserted
     return {
       n: 1,
       updatedExisting: false,
-      upserted: _id as Value,
+      upserted: idOf(outcome.upserted),
       document: wantsNew ? outcome.upserted : undefined,
     }
   }

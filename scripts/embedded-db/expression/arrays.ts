@@ -4,12 +4,13 @@ import { compare, equal, orderKey } from '../order.js'
 import { sortElements } from '../sort.js'
 import {
   type Doc,
+  docOf,
   field,
+  fieldsOf,
   isDoc,
   isNumeric,
   isTruthy,
   type Maybe,
-  setField,
   toNumber,
   typeOf,
   type Value,
@@ -87,7 +88,7 @@ export const ARRAYS: Readonly<Record<string, Positional>> = {
     run: args =>
       whereAllThere(args, ([value]) => {
         if (!isDoc(value)) throw new CommandError(40390, '$objectToArray requires a document input')
-        return Object.entries(value).map(([k, v]) => ({ k, v }))
+        return fieldsOf(value).map(([k, v]) => ({ k, v }))
       }),
   },
   $arrayToObject: {
@@ -115,7 +116,7 @@ export const ARRAYS_NAMED: Readonly<Record<string, Named>> = {
 
 /** One document of all, later ones winning; null and missing ones are passed over. */
 export function mergeObjects(values: Iterable<Maybe>): Doc {
-  const merged: Doc = {}
+  const merged: [string, Value][] = []
   for (const value of values) {
     if (value === undefined || value === null) continue
     if (!isDoc(value)) {
@@ -124,9 +125,9 @@ export function mergeObjects(values: Iterable<Maybe>): Doc {
         `$mergeObjects requires object inputs, but input is of type ${typeOf(value)}`,
       )
     }
-    for (const [name, inner] of Object.entries(value)) setField(merged, name, inner)
+    merged.push(...fieldsOf(value))
   }
-  return merged
+  return docOf(merged)
 }
 
 function arrayOf(operator: string, value: Maybe): Value[] {
@@ -189,13 +190,13 @@ function range(args: Value[]): Value[] {
 }
 
 function arrayToObject(value: Value): Doc {
-  const result: Doc = {}
+  const fields: [string, Value][] = []
   for (const pair of arrayOf('$arrayToObject', value)) {
-    const [name, inner] = Array.isArray(pair) ? pair : isDoc(pair) ? [pair.k, pair.v] : []
+    const [name, inner] = Array.isArray(pair) ? pair : isDoc(pair) ? [field(pair, 'k'), field(pair, 'v')] : []
     if (typeof name !== 'string' || inner === undefined) {
       throw new CommandError(40392, '$arrayToObject requires pairs of [key, value] or documents of k and v')
     }
-    setField(result, name, inner)
+    fields.push([name, inner])
   }
-  return result
+  return docOf(fields)
 }

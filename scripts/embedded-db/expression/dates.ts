@@ -1,6 +1,6 @@
 import { Int32, Long } from 'mongodb'
 import { CommandError, unsupported } from '../errors.js'
-import { isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
+import { field, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
 import type { Named, Positional } from './expression.js'
 import { inZone, offsetOf, type Zone, zoneOf } from './time-zone.js'
 import { asDate, parseDate } from './types.js'
@@ -105,7 +105,9 @@ function dateOf(operator: string, value: Maybe): Date {
 }
 
 function partOf(operator: string, part: Part, value: Maybe): Value {
-  const [date, timezone] = isDoc(value) ? [value.date, value.timezone] : [value, undefined]
+  const [date, timezone] = isDoc(value)
+    ? [field(value, 'date'), field(value, 'timezone')]
+    : [value, undefined]
   if (isNone(date) || timezone === null) return null
   return new Int32(part(inZone(dateOf(operator, date), zoneOf(timezone))))
 }

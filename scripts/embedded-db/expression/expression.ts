@@ -1,5 +1,16 @@
 import { CommandError, unsupported } from '../errors.js'
-import { type Doc, field, isDoc, isTruthy, type Maybe, setField, type Value } from '../values.js'
+import {
+  type Doc,
+  docOf,
+  field,
+  fieldsOf,
+  isDoc,
+  isTruthy,
+  type Maybe,
+  namesOf,
+  plain,
+  type Value,
+} from '../values.js'
 import { ARITHMETIC } from './arithmetic.js'
 import { ARRAYS, ARRAYS_NAMED } from './arrays.js'
 import { DATES, DATES_NAMED } from './dates.js'
@@ -60,7 +71,7 @@ export function compileExpression(value: Value, context: Context = newContext())
     return root => elements.map(element => element(root) ?? null)
   }
   if (!isDoc(value)) return () => value
-  const names = Object.keys(value)
+  const names = namesOf(value)
   const [operator] = names
   if (!operator?.startsWith('$')) return compileObject(value, context)
   if (names.length > 1) {
@@ -69,22 +80,22 @@ export function compileExpression(value: Value, context: Context = newContext())
       `An object representing an expression must have exactly one field: ${names}`,
     )
   }
-  return compileOperator(operator, value[operator] as Value, context)
+  return compileOperator(operator, field(value, operator) as Value, context)
 }
 
 function compileObject(value: Doc, context: Context): Expression {
-  const fields = Object.entries(value).map(([name, inner]) => {
+  const fields = fieldsOf(value).map(([name, inner]) => {
     if (name.includes('.'))
       throw new CommandError(16412, `FieldPath field names may not contain '.': ${name}`)
     return { name, expression: compileExpression(inner, context) }
   })
   return root => {
-    const result: Doc = {}
+    const present: [string, Value][] = []
     for (const { name, expression } of fields) {
       const inner = expression(root)
-      if (inner !== undefined) setField(result, name, inner)
+      if (inner !== undefined) present.push([name, inner])
     }
-    return result
+    return docOf(present)
   }
 }
 
@@ -190,7 +201,7 @@ function compileOperator(operator: string, operand: Value, context: Context): Ex
   }
   if (Object.hasOwn(NAMED, operator)) {
     const { required, optional, run } = NAMED[operator] as Named
-    const given = namesOf(operator, operand, required, optional)
+    const given = argumentsOf(operator, operand, required, optional)
     const args = Object.entries(given).map(([name, arg]) => ({
       name,
       value: compileExpression(arg, context),
@@ -202,20 +213,21 @@ function compileOperator(operator: string, operand: Value, context: Context): Ex
 }
 
 /** The arguments of an operator that takes them by name, all known and none forgotten. */
-function namesOf(
+function argumentsOf(
   operator: string,
   operand: Value,
   required: readonly string[],
   optional: readonly string[] = [],
-): Doc {
+): Readonly<Record<string, Value>> {
   if (!isDoc(operand))
     throw new CommandError('FailedToParse', `${operator} only supports an object as its argument`)
-  const strange = Object.keys(operand).find(name => !required.includes(name) && !optional.includes(name))
+  const given = plain(operand)
+  const strange = Object.keys(given).find(name => !required.includes(name) && !optional.includes(name))
   if (strange !== undefined) {
     throw new CommandError('FailedToParse', `Unrecognized argument to ${operator}: ${strange}`)
   }
-  const forgotten = required.find(name => !(name in operand))
-  if (forgotten === undefined) return operand
+  const forgotten = required.find(name => !Object.hasOwn(given, name))
+  if (forgotten === undefined) return given
   throw new CommandError('FailedToParse', `Missing '${forgotten}' parameter to ${operator}`)
 }
 
@@ -227,7 +239,7 @@ function compileCond(operand: Value, context: Context): Expression {
   const names = ['if', 'then', 'else']
   const parts = Array.isArray(operand)
     ? operand
-    : names.map(name => namesOf('$cond', operand, names)[name] as Value)
+    : names.map(name => argumentsOf('$cond', operand, names)[name] as Value)
   const [condition, then, otherwise] = parts.map(part => compileExpression(part, context))
   if (!condition || !then || !otherwise || parts.length > 3) {
     throw new CommandError(16020, 'Expression $cond takes exactly 3 arguments.')
@@ -236,9 +248,9 @@ function compileCond(operand: Value, context: Context): Expression {
 }
 
 function compileSwitch(operand: Value, context: Context): Expression {
-  const { branches, default: fallback } = namesOf('$switch', operand, ['branches'], ['default'])
+  const { branches, default: fallback } = argumentsOf('$switch', operand, ['branches'], ['default'])
   const compiled = listOf(branches as Value).map(branch => {
-    const parts = namesOf('$switch', branch, ['case', 'then'])
+    const parts = argumentsOf('$switch', branch, ['case', 'then'])
     return {
       applies: compileExpression(parts.case as Value, context),
       result: compileExpression(parts.then as Value, context),
@@ -254,9 +266,9 @@ function compileSwitch(operand: Value, context: Context): Expression {
 }
 
 function compileLet(operand: Value, context: Context): Expression {
-  const { vars, in: body } = namesOf('$let', operand, ['vars', 'in'])
+  const { vars, in: body } = argumentsOf('$let', operand, ['vars', 'in'])
   let inner = context
-  const bindings = Object.entries(vars as Doc).map(([name, value]) => {
+  const bindings = fieldsOf(vars as Doc).map(([name, value]) => {
     const variable = declare(inner, name)
     inner = variable.inner
     // The values are evaluated outside: one variable does not see another.
@@ -271,7 +283,7 @@ function compileLet(operand: Value, context: Context): Expression {
 }
 
 function compileMap(operand: Value, context: Context): Expression {
-  const parts = namesOf('$map', operand, ['input', 'in'], ['as'])
+  const parts = argumentsOf('$map', operand, ['input', 'in'], ['as'])
   const input = compileExpression(parts.input as Value, context)
   const { inner, assign } = declare(context, String(parts.as ?? 'this'))
   const body = compileExpression(parts.in as Value, inner)
@@ -283,7 +295,7 @@ function compileMap(operand: Value, context: Context): Expression {
 }
 
 function compileFilter(operand: Value, context: Context): Expression {
-  const parts = namesOf('$filter', operand, ['input', 'cond'], ['as', 'limit'])
+  const parts = argumentsOf('$filter', operand, ['input', 'cond'], ['as', 'limit'])
   if (parts.limit !== undefined && parts.limit !== null) throw unsupported("The 'limit' of $filter")
   const input = compileExpression(parts.input as Value, context)
   const { inner, assign } = declare(context, String(parts.as ?? 'this'))
@@ -296,7 +308,7 @@ function compileFilter(operand: Value, context: Context): Expression {
 }
 
 function compileReduce(operand: Value, context: Context): Expression {
-  const parts = namesOf('$reduce', operand, ['input', 'initialValue', 'in'])
+  const parts = argumentsOf('$reduce', operand, ['input', 'initialValue', 'in'])
   const input = compileExpression(parts.input as Value, context)
   const initial = compileExpression(parts.initialValue as Value, context)
   const value = declare(context, 'value')

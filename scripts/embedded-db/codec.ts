@@ -1,0 +1,54 @@
+import { BSON, DBRef } from 'mongodb'
+import { unsupported } from './errors.js'
+import { type Doc, docOf, isAwkward, type Value } from './values.js'
+
+const AS_SENT = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
+const OBJECT = 3
+const ARRAY = 4
+
+/** Reads one BSON document, every value with the type and every field in the place it was sent with. */
+export function decode(bytes: Uint8Array): Doc {
+  const document = BSON.deserialize(bytes, AS_SENT)
+  return isFaithful(document) ? (document as Doc) : decodeInOrder(bytes)
+}
+
+export function encode(document: object): Uint8Array {
+  return BSON.serialize(document, { ignoreUndefined: false })
+}
+
+/** Whether the driver's library could keep the order of all fields. Refuses a DBRef, whose fields it rearranges. */
+function isFaithful(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isFaithful)
+  if (value instanceof DBRef) throw unsupported('A DBRef')
+  if (Object.getPrototypeOf(value) !== Object.prototype) return true
+  for (const name of Object.keys(value)) {
+    if (isAwkward(name) || !isFaithful((value as Record<string, unknown>)[name])) return false
+  }
+  return true
+}
+
+/** Reads field by field. Slower, and so only for documents with field names that an object cannot hold. */
+function decodeInOrder(bytes: Uint8Array): Doc {
+  return docOf(elementsOf(bytes))
+}
+
+function elementsOf(bytes: Uint8Array): [string, Value][] {
+  return Array.from(BSON.onDemand.parseToElements(bytes), ([type, nameAt, nameLength, at, length]) => {
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset + nameAt, nameLength).toString('utf8')
+    const held = bytes.subarray(at, at + length)
+    if (type === OBJECT) return [name, decodeInOrder(held)]
+    if (type === ARRAY) return [name, elementsOf(held).map(([, value]) => value)]
+    return [name, scalarOf(type, held)]
+  })
+}
+
+/** A value on its own, read as the only field of a document. */
+function scalarOf(type: number, held: Uint8Array): Value {
+  const document = Buffer.alloc(held.length + 8)
+  document.writeInt32LE(document.length)
+  document[4] = type
+  document.write('v', 5)
+  document.set(held, 7)
+  return (BSON.deserialize(document, AS_SENT) as { v: Value }).v
+}

@@ -1,0 +1,137 @@
+import { CommandError } from '../errors.js'
+import { Options } from '../options.js'
+import { runPipeline } from '../pipeline.js'
+import { Execution } from '../query.js'
+import { field, isDoc, namesOf, plain, withField } from '../values.js'
+import { aggregatePipeline } from './aggregate.js'
+import { type Command, deadlineOf, type Request, readable } from './command.js'
+import { filterExecution, findExecution } from './find.js'
+
+const VERBOSITIES = ['queryPlanner', 'executionStats', 'allPlansExecution']
+
+/** The query that each command runs, built the way the command builds it. */
+const EXPLAINED: Readonly<Record<string, (request: Request) => Execution>> = {
+  find: findExecution,
+  count: filterExecution,
+  distinct: filterExecution,
+  update: request => statementExecution(request, 'updates'),
+  delete: request => statementExecution(request, 'deletes'),
+  findAndModify: findAndModifyExecution,
+  findandmodify: findAndModifyExecution,
+}
+
+export const explain: Command = {
+  fields: ['explain', 'verbosity'],
+  run: request => {
+    const { options, database } = request
+    const command = options.document('explain') ?? {}
+    const verbosity = options.string('verbosity') ?? 'allPlansExecution'
+    if (!VERBOSITIES.includes(verbosity)) {
+      throw new CommandError('FailedToParse', `verbosity string must be one of ${VERBOSITIES.join(', ')}`)
+    }
+    const [name = ''] = namesOf(command)
+    const inner: Request = {
+      ...request,
+      target: field(command, name),
+      options: new Options(name, command, namesOf(command)),
+    }
+    const runs = verbosity !== 'queryPlanner'
+    const answered = { ok: 1, command: withField(command, '$db', database) }
+    if (name === 'aggregate') return { ...explainPipeline(inner, runs), ...answered }
+    const build = EXPLAINED[name]
+    if (!build) throw new CommandError('CommandNotFound', `Explain failed due to unknown command: ${name}`)
+    return { ...explainQuery(build(inner), readable(inner).namespace, runs), ...answered }
+  },
+}
+
+function explainPipeline(request: Request, runs: boolean): object {
+  const pipeline = aggregatePipeline(request)
+  const { namespace } = readable(request)
+  if (pipeline.rest.length === 0) return explainQuery(pipeline.execution, namespace, runs)
+  const started = Date.now()
+  const nReturned = runs ? [...runPipeline(pipeline)].length : undefined
+  const cursor = {
+    ...planOf(pipeline.execution, namespace),
+    ...statsOf(pipeline.execution, undefined, started, runs),
+  }
+  return { stages: [{ $cursor: cursor }, { rest: pipeline.rest.length, nReturned }] }
+}
+
+function explainQuery(execution: Execution, namespace: string, runs: boolean): object {
+  const started = Date.now()
+  const nReturned = runs ? [...execution.run()].length : 0
+  return {
+    explainVersion: '1',
+    ...planOf(execution, namespace),
+    ...statsOf(execution, nReturned, started, runs),
+  }
+}
+
+function planOf({ plan, sort, query }: Execution, namespace: string): object {
+  const { index, backward, sorted } = plan
+  const direction = backward ? 'backward' : 'forward'
+  let stage: object = index
+    ? {
+        stage: 'FETCH',
+        filter: query.filter,
+        inputStage: {
+          stage: 'IXSCAN',
+          keyPattern: index.spec.key,
+          indexName: index.spec.name,
+          isMultiKey: index.multikey.includes(true),
+          isUnique: index.spec.unique,
+          isSparse: index.spec.sparse,
+          isPartial: index.spec.partial !== undefined,
+          direction,
+        },
+      }
+    : { stage: 'COLLSCAN', filter: query.filter, direction }
+  if (!sorted) {
+    const sortPattern = Object.fromEntries(sort.map(({ path, direction }) => [path, direction]))
+    stage = { stage: 'SORT', sortPattern, inputStage: stage }
+  }
+  if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage }
+  if (query.limit) stage = { stage: 'LIMIT', limitAmount: query.limit, inputStage: stage }
+  return { queryPlanner: { namespace, winningPlan: stage, rejectedPlans: [] } }
+}
+
+function statsOf(
+  { effort }: Execution,
+  nReturned: number | undefined,
+  started: number,
+  runs: boolean,
+): object {
+  if (!runs) return {}
+  return {
+    executionStats: {
+      executionSuccess: true,
+      ...(nReturned === undefined ? {} : { nReturned }),
+      executionTimeMillis: Date.now() - started,
+      totalKeysExamined: effort.keys,
+      totalDocsExamined: effort.documents,
+    },
+  }
+}
+
+function statementExecution(request: Request, name: string): Execution {
+  const [statement = {}] = request.options.documents(name)
+  const { q, multi, limit, hint } = plain(statement)
+  const one = name === 'updates' ? multi !== true : Number(limit) === 1
+  return new Execution(readable(request), {
+    filter: isDoc(q) ? q : {},
+    limit: one ? 1 : 0,
+    hint,
+    deadline: deadlineOf(request),
+  })
+}
+
+function findAndModifyExecution(request: Request): Execution {
+  const { options } = request
+  return new Execution(readable(request), {
+    filter: options.document('query') ?? {},
+    sort: options.document('sort'),
+    limit: 1,
+    hint: options.value('hint'),
+    deadline: deadlineOf(request),
+  })
+}
