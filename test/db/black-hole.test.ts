@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { emptyDatabase, testDatabase } from '../support/database.js'
+import { adminToken, call } from '../support/request.js'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
+import { type Deployment, deploy } from './deployment.js'
+
+let proxy: TcpProxy
+let deployment: Deployment
+
+beforeEach(async () => {
+  await emptyDatabase()
+  proxy = await startTcpProxy(testDatabase().uri)
+  deployment = await deploy({ MONGO_URI: proxy.uri })
+})
+
+afterEach(async () => {
+  await proxy.restore()
+  await deployment.stop()
+  await proxy.close()
+})
+
+/** The statuses of a capture, a list and a configuration, and how long the slowest of them took. */
+async function askAll(): Promise<{ statuses: number[]; milliseconds: number }> {
+  const startedAt = performance.now()
+  const answers = await Promise.all([
+    call(deployment.leads, 'POST', '/api/leads', { body: { microsite: 'site', phone: '9811100000' } }),
+    call(deployment.leads, 'GET', '/api/leads', { token: adminToken() }),
+    call(deployment.widgetConfig, 'GET', '/api/widget-config/site'),
+  ])
+  return { statuses: answers.map(answer => answer.status), milliseconds: performance.now() - startedAt }
+}
+
+const THERE = [201, 200, 200]
+const AWAY = [503, 503, 200]
+
+describe('a database that accepts connections and never answers', () => {
+  it('is a 503 within three seconds for an instance that has just been started', async () => {
+    proxy.stall()
+
+    const { statuses, milliseconds } = await askAll()
+
+    expect(statuses).toEqual(AWAY)
+    expect(milliseconds).toBeLessThan(3_000)
+    await proxy.restore()
+    expect((await askAll()).statuses).toEqual(THERE)
+  })
+
+  it('is noticed within ten seconds on connections that worked before, and then known', async () => {
+    expect((await askAll()).statuses).toEqual(THERE)
+    proxy.stall()
+
+    const first = await askAll()
+    const second = await askAll()
+
+    expect([first.statuses, second.statuses]).toEqual([AWAY, AWAY])
+    expect(first.milliseconds).toBeLessThan(10_000)
+    expect(second.milliseconds).toBeLessThan(3_000)
+    await proxy.restore()
+    expect((await askAll()).statuses).toEqual(THERE)
+  })
+})
