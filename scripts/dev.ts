@@ -1,4 +1,5 @@
 import { startDevelopment } from './dev/development.js'
+import { onNpmGone } from './dev/npm-ancestors.js'
 import { UsageError } from './dev/usage-error.js'
 
 const development = startDevelopment(process.cwd(), process.env)
@@ -13,8 +14,7 @@ async function stop(): Promise<void> {
 
 process.on('SIGINT', () => void stop())
 process.on('SIGTERM', () => void stop())
-// Whoever started this process and talks to it is gone, even where it was killed.
-if (process.connected) process.on('disconnect', () => void stop())
+onNpmGone(process.env, () => void stop())
 
 try {
   await development

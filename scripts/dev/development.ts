@@ -44,7 +44,7 @@ export async function startDevelopment(root: string, shell: NodeJS.ProcessEnv): 
     ending.push(watchProject(root, WATCHED, changed => void reload(generations.renew, changed)))
 
     const url = `http://127.0.0.1:${server.port}`
-    console.log(`${table.functions.size} functions in ${root}`)
+    console.log(`${table.functions.size} function${table.functions.size === 1 ? '' : 's'} in ${root}`)
     console.log(database.description)
     if (settings.mongoUri === undefined) console.log(`db ${database.uri}`)
     console.log(await describeSecrets(root, settings, url))
@@ -101,12 +101,12 @@ async function describeSecrets(root: string, settings: Settings, url: string): P
   const { file, values } = await developmentSecrets(settings.dataDirectory, settings.variables)
   const names = Object.keys(values)
   if (names.length === 0) return 'Secrets: from the environment'
-  const path = relative(root, file)
+  const path = file.startsWith(root) ? `./${relative(root, file)}` : file
   const lines = [`Secrets: ${names.join(', ')} in ${path}`]
   if (values.ADMIN_TOKEN)
     lines.push(
       'As an operator:',
-      `  curl -H "Authorization: Bearer $(node -p 'require("./${path}").ADMIN_TOKEN')" ${url}/api/leads`,
+      `  curl -H "Authorization: Bearer $(node -p 'require("${path}").ADMIN_TOKEN')" ${url}/api/leads`,
     )
   return lines.join('\n')
 }

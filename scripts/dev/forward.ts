@@ -6,6 +6,7 @@ import {
   request as openRequest,
   type ServerResponse,
 } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { FUNCTION_FILE_HEADER } from './functions-protocol.js'
 import { PLATFORM_ANSWERS, type PlatformAnswer, sendPlatformAnswer } from './platform-answers.js'
 import type { FunctionEntry } from './route-table.js'
@@ -31,6 +32,8 @@ export interface Invocation {
   headers: Record<string, string>
   /** Where the functions' process listens. */
   port: number
+  /** Resolves when that process has ended. */
+  ended: Promise<unknown>
   agent: Agent
 }
 
@@ -41,7 +44,7 @@ export interface Invocation {
 export function forward(
   request: IncomingMessage,
   response: ServerResponse,
-  { entry, url, headers, port, agent }: Invocation,
+  { entry, url, headers, port, ended, agent }: Invocation,
 ): Promise<void> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES) {
     request.resume()
@@ -62,6 +65,7 @@ export function forward(
       // The rest of the body is read and dropped: a connection that is closed with unread data in it is reset, and
       // the client would lose the answer.
       request.resume()
+      if (response.destroyed) return
       if (!response.headersSent) sendPlatformAnswer(response, answer, headers)
       else if (!response.writableEnded) response.destroy()
     }
@@ -70,7 +74,12 @@ export function forward(
       clearTimeout(timer)
       resolve()
     })
-    upstream.on('error', () => fail(PLATFORM_ANSWERS.invocationFailed))
+    // A process that ended breaks the connection a little before its end is known, and the client's next request
+    // shall not meet it any more.
+    upstream.on('error', async () => {
+      await Promise.race([ended, delay(200)])
+      fail(PLATFORM_ANSWERS.invocationFailed)
+    })
     upstream.once('response', answer => {
       relay(answer, request, response, headers)
       // A function need not read the whole body, and nobody else will.
@@ -102,6 +111,12 @@ function relay(
   response: ServerResponse,
   headers: Record<string, string>,
 ): void {
+  // Where nobody waits any more, the function shall still come to its end, as it does on Vercel.
+  response.once('close', () => answer.resume())
+  if (response.destroyed) {
+    answer.resume()
+    return
+  }
   response.writeHead(answer.statusCode ?? 500, answer.statusMessage, {
     'cache-control': 'public, max-age=0, must-revalidate',
     ...headers,
@@ -110,8 +125,6 @@ function relay(
   if (request.method === 'HEAD') response.flushHeaders()
   answer.pipe(response)
   answer.once('error', () => response.destroy())
-  // Nobody reads any more, and the function shall still come to its end, as it does on Vercel.
-  response.once('close', () => answer.resume())
 }
 
 /**

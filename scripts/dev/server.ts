@@ -1,6 +1,7 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { forward } from './forward.js'
 import type { Generations } from './generations.js'
 import { PLATFORM_ANSWERS, sendPlatformAnswer } from './platform-answers.js'
@@ -25,10 +26,16 @@ export interface DevServer {
  */
 export async function startServer(port: number, generations: Generations): Promise<DevServer> {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
+  const answering = new Set<ServerResponse>()
+  const idle = new EventEmitter()
   let stopping = false
   const server = createServer((request, response) => {
     if (stopping) response.setHeader('connection', 'close')
-    response.once('close', () => stopping && server.closeIdleConnections())
+    answering.add(response)
+    response.once('close', () => {
+      answering.delete(response)
+      if (answering.size === 0) idle.emit('idle')
+    })
     void answer(request, response, generations, agent)
   })
   server.listen(port, '127.0.0.1')
@@ -42,12 +49,12 @@ export async function startServer(port: number, generations: Generations): Promi
     port: (server.address() as AddressInfo).port,
     async stop() {
       stopping = true
-      const closed = once(server, 'close')
       server.close()
       const deadline = performance.now() + IN_FLIGHT_MS
-      const timer = setTimeout(() => server.closeAllConnections(), IN_FLIGHT_MS)
-      await closed
-      clearTimeout(timer)
+      const patience = delay(IN_FLIGHT_MS, undefined, { ref: false })
+      if (answering.size > 0) await Promise.race([once(idle, 'idle'), patience])
+      // Those that are left have nobody waiting: some client never ends the body of a request that was answered.
+      server.closeAllConnections()
       await generations.finish(Math.max(0, deadline - performance.now()))
       agent.destroy()
     },
@@ -63,14 +70,14 @@ async function answer(
   try {
     if (!/^[\w.:[\]-]+$/.test(request.headers.host ?? ''))
       return sendPlatformAnswer(response, PLATFORM_ANSWERS.badRequest)
-    await generations.run(async ({ table, port }) => {
+    await generations.run(async ({ table, port, ended }) => {
       const resolution = await resolveRequest(table, request.url ?? '/')
       const { headers } = resolution
       switch (resolution.kind) {
         case 'function':
           if (!METHODS.includes(request.method ?? ''))
             return sendPlatformAnswer(response, PLATFORM_ANSWERS.methodNotAllowed, headers)
-          return forward(request, response, { ...resolution, port, agent })
+          return forward(request, response, { ...resolution, port, ended, agent })
         case 'file':
           return sendStaticFile(request, response, resolution.file, resolution.status, headers)
         case 'redirect':
