@@ -12,8 +12,8 @@ export interface Options {
   allowRemote: boolean
 }
 
-const DEFAULT_ROUNDS = 12
-const DEFAULT_SECONDS = 0.7
+const DEFAULT_ROUNDS = 20
+const DEFAULT_SECONDS = 0.4
 
 /** What `--help` prints. */
 export function helpText(summaries: ReadonlyMap<string, string>): string {

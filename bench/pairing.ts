@@ -3,8 +3,8 @@ import type { Worker } from './processes.js'
 import type { RequestTemplate } from './request-template.js'
 import { quantile, type Spread, spread } from './statistics.js'
 
-/** Slices of load that a server gets before the first that counts, for the compiler of its engine. */
-const WARM_UP_SLICES = 3
+/** How long a server is loaded before its first slice, for the compiler of its engine. */
+const WARM_UP_MS = 2_000
 
 /** A running server process. */
 export interface Server {
@@ -81,12 +81,12 @@ export async function compare(
   load: Worker<LoadMethods>,
   { rounds, sliceSeconds, signal }: { rounds: number; sliceSeconds: number; signal: AbortSignal },
 ): Promise<ComparisonResult> {
-  const measure = ({ server, template }: Variant, slices = 1) => {
+  const measure = ({ server, template }: Variant, milliseconds = sliceSeconds * 1000) => {
     signal.throwIfAborted()
-    return measureSlice(load, server, { template, clients, milliseconds: slices * sliceSeconds * 1000 })
+    return measureSlice(load, server, { template, clients, milliseconds })
   }
 
-  for (const variant of variants) await measure(variant, WARM_UP_SLICES)
+  for (const variant of variants) await measure(variant, WARM_UP_MS)
   const slices = new Map<string, Slice[]>(variants.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
