@@ -1,25 +1,25 @@
-import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb'
+import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 import { AppError } from '../errors.js'
 
 /** MongoDB's code for a violated unique index. */
 const DUPLICATE_KEY = 11000
 
 /**
- * Server codes that say "not now" rather than "not so": shutdown, stepping down, no primary, time out.
- * Source: the retryable codes of the Server Discovery and Monitoring specification, and MaxTimeMSExpired (50).
+ * Server codes that say "not now" rather than "not so": unreachable, shutdown, stepping down, no primary, time
+ * out. Source: MongoDB's specification of retryable reads, LegacyNotPrimary (10058) and MaxTimeMSExpired (50).
  */
-const TRANSIENT_CODES = new Set([50, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436])
+const TRANSIENT_CODES = new Set([
+  6, 7, 50, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+])
 
-/** The driver's own errors for a server that is away, too slow or whose pool is exhausted. */
+/** The driver's own errors, beside those of the network, for a server that is away or whose pool is exhausted. */
 const TRANSIENT_NAMES = new Set([
   'MongoServerSelectionError',
-  'MongoNetworkError',
-  'MongoNetworkTimeoutError',
+  'MongoServerClosedError',
   'MongoNotConnectedError',
   'MongoTopologyClosedError',
   'MongoClientClosedError',
   'MongoPoolClosedError',
-  'MongoPoolClearedError',
   'MongoWaitQueueTimeoutError',
 ])
 
@@ -31,12 +31,14 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
 }
 
-/** Whether a bulk write failed for nothing but documents that were there already. */
+/**
+ * Whether a bulk write failed for nothing but documents that were there already: then the others are stored, and
+ * as safely as was asked for.
+ */
 export function onlyDuplicates(error: unknown): error is MongoBulkWriteError {
-  return (
-    error instanceof MongoBulkWriteError &&
-    [error.writeErrors].flat().every(writeError => writeError.code === DUPLICATE_KEY)
-  )
+  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return false
+  const failures = [error.writeErrors].flat()
+  return failures.length > 0 && failures.every(failure => failure.code === DUPLICATE_KEY)
 }
 
 /** A 503 that says when to come back. */
@@ -48,6 +50,8 @@ export function unavailable(cause: unknown): AppError {
 export function translateDatabaseError(error: unknown): unknown {
   if (!(error instanceof MongoError)) return error
   const transient =
-    TRANSIENT_NAMES.has(error.name) || (typeof error.code === 'number' && TRANSIENT_CODES.has(error.code))
+    error instanceof MongoNetworkError ||
+    TRANSIENT_NAMES.has(error.name) ||
+    (typeof error.code === 'number' && TRANSIENT_CODES.has(error.code))
   return transient ? unavailable(error) : error
 }
