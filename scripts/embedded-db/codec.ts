@@ -1,5 +1,5 @@
 import { BSON, DBRef } from 'mongodb'
-import { unsupported } from './errors.js'
+import { CommandError, unsupported } from './errors.js'
 import { type Doc, docOf, isAwkward, type Value } from './values.js'
 
 const AS_SENT = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
@@ -14,6 +14,18 @@ export function decode(bytes: Uint8Array): Doc {
 
 export function encode(document: object): Uint8Array {
   return BSON.serialize(document, { ignoreUndefined: false })
+}
+
+/** Cuts a run of BSON documents into one slice each. */
+export function splitDocuments(bytes: Buffer): Uint8Array[] {
+  const documents: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const size = bytes.length - at >= 4 ? bytes.readInt32LE(at) : 0
+    if (size < 5 || at + size > bytes.length) throw new CommandError('InvalidLength', 'a document is cut off')
+    documents.push(bytes.subarray(at, at + size))
+    at += size
+  }
+  return documents
 }
 
 /** Whether the driver's library could keep the order of all fields. Refuses a DBRef, whose fields it rearranges. */

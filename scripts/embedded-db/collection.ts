@@ -1,3 +1,4 @@
+import type { ChangeLog } from './change-log.js'
 import { CommandError } from './errors.js'
 import { compoundKey, indexKeys, type KeyValues, shownValues } from './index-keys.js'
 import { ID_INDEX, type IndexSpec } from './index-spec.js'
@@ -14,12 +15,6 @@ export interface Entry {
   readonly sequence: string
   document: Doc
   bytes: number
-}
-
-/** Hears of every change, with what undoes it: the journal, or nothing for a database in memory. */
-export interface ChangeLog {
-  put(namespace: string, document: Uint8Array, undo: () => void): void
-  remove(namespace: string, id: Value, undo: () => void): void
 }
 
 export class Index {
@@ -113,6 +108,32 @@ export class Collection {
       }
     }
     this.indexes.set(spec.name, index)
+  }
+
+  /** Puts back what the data directory holds; the indexes know of it only after `reindex`. */
+  restore(document: Doc, bytes: number): void {
+    const id = orderKey(idOf(document))
+    const known = this.entries.get(id)
+    this.bytes += bytes - (known?.bytes ?? 0)
+    if (known) {
+      known.document = document
+      known.bytes = bytes
+    } else this.entries.set(id, { id, sequence: sequenceKey(this.nextSequence++), document, bytes })
+  }
+
+  /** Takes away by `_id`, while the data directory is read. */
+  forget(id: Value): void {
+    const known = this.get(id)
+    if (known && this.entries.delete(known.id)) this.bytes -= known.bytes
+  }
+
+  /** Notes an index to be built by `reindex`. */
+  declareIndex(spec: IndexSpec): void {
+    this.indexes.set(spec.name, new Index(spec))
+  }
+
+  reindex(): void {
+    for (const { spec } of this.indexes.values()) this.addIndex(spec)
   }
 
   /** The keys a document will have in each index that it changes, no unique one of them being another's. */

@@ -1,5 +1,3 @@
-import type { Doc } from './values.js'
-
 const CODES = {
   InternalError: 1,
   BadValue: 2,
@@ -31,6 +29,7 @@ const CODES = {
   ConversionFailure: 241,
   AmbiguousIndexKeyPattern: 181,
   CannotIndexParallelArrays: 171,
+  InvalidIndexSpecificationOption: 197,
   NotImplemented: 238,
   OutOfDiskSpace: 14031,
   BSONObjectTooLarge: 10334,
@@ -51,7 +50,8 @@ export class CommandError extends Error {
   constructor(
     name: CodeName | number,
     message: string,
-    readonly extra: Doc = {},
+    /** Merged into the reply: what a duplicate key was, for instance. */
+    readonly extra: Readonly<Record<string, unknown>> = {},
   ) {
     super(message)
     this.code = typeof name === 'number' ? name : CODES[name]

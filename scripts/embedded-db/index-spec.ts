@@ -64,11 +64,12 @@ export function readIndexSpec(given: Doc): IndexSpec {
     }
     if (!OPTIONS.has(option)) {
       throw new CommandError(
-        'InvalidOptions',
+        'InvalidIndexSpecificationOption',
         `The field '${option}' is not valid for an index specification`,
       )
     }
   }
+  if (sameKey(key, ID_KEY)) return readIdIndex(document)
   const fields = readKey(key)
   const unique = isTruthy(document.unique)
   const sparse = isTruthy(document.sparse)
@@ -88,10 +89,28 @@ export function readIndexSpec(given: Doc): IndexSpec {
   return spec
 }
 
+const ID_KEY: Doc = { _id: new Int32(1) }
+
 /** The index that every collection has. */
 export const ID_INDEX: IndexSpec = {
-  ...readIndexSpec({ key: { _id: new Int32(1) }, name: '_id_' }),
+  name: '_id_',
+  key: ID_KEY,
+  fields: readKey(ID_KEY),
   unique: true,
+  sparse: false,
+  document: { v: new Int32(2), key: ID_KEY, name: '_id_' },
+}
+
+/** An index on `_id` is the one that is there, under whatever name it is asked for. */
+function readIdIndex(document: Record<string, Value>): IndexSpec {
+  for (const option of ['sparse', 'partialFilterExpression', 'expireAfterSeconds']) {
+    if (document[option] === undefined) continue
+    throw new CommandError(
+      'InvalidIndexSpecificationOption',
+      `The field '${option}' is not valid for an _id index specification`,
+    )
+  }
+  return ID_INDEX
 }
 
 /** Whether two indexes are the same thing to MongoDB, whatever their names; then there can be only one of them. */
@@ -157,8 +176,8 @@ function readExpiry(value: Maybe, fields: readonly KeyField[]): number | undefin
       "TTL index 'expireAfterSeconds' must be within [0, 2147483647]",
     )
   }
-  if (fields.length > 1 || fields[0]?.path === '_id') {
-    throw new CommandError('CannotCreateIndex', 'TTL indexes are single-field indexes, and not on _id')
+  if (fields.length > 1) {
+    throw new CommandError('CannotCreateIndex', 'TTL indexes are single-field indexes')
   }
   return seconds
 }

@@ -1,7 +1,10 @@
-import { runCommand } from './commands/index.js'
+import { isWrite, runCommand } from './commands/index.js'
 import { Cursors } from './cursors.js'
+import { Storage } from './durable/storage.js'
 import { errorReply, WireServer } from './server.js'
 import { Store } from './store.js'
+import { removeExpired } from './ttl.js'
+import type { Message } from './wire.js'
 
 export interface EmbeddedDb {
   /** `mongodb://127.0.0.1:<port>/` */
@@ -11,22 +14,63 @@ export interface EmbeddedDb {
   close(): Promise<void>
 }
 
+/** How often expired documents and idle cursors are looked for. */
+const SWEEP_MILLISECONDS = 500
+
 /**
  * Starts a database that the native MongoDB driver connects to. Without a directory it lives in memory only; port 0,
- * the default, picks one. Listens on 127.0.0.1 alone, for there is no authentication.
+ * the default, picks one. Listens on 127.0.0.1 alone, for there is no authentication. Throws where the port or the
+ * directory is in use, and where the directory is damaged.
  */
 export async function startEmbeddedDb(
   options: { directory?: string; port?: number } = {},
 ): Promise<EmbeddedDb> {
-  const store = new Store()
+  const { directory } = options
+  const storage = directory === undefined ? undefined : await Storage.open({ directory })
+  try {
+    return await serve(storage, options.port ?? 0)
+  } catch (error) {
+    await storage?.close()
+    throw error
+  }
+}
+
+async function serve(storage: Storage | undefined, wantedPort: number): Promise<EmbeddedDb> {
+  const store = storage?.store ?? new Store()
   const cursors = new Cursors()
-  const server = new WireServer(async (message, connectionId) => {
+
+  const respond = async (message: Message, connectionId: number): Promise<object> => {
+    let reply: object
     try {
-      return runCommand(message, { store, cursors, connectionId })
+      reply = runCommand(message, { store, cursors, connectionId })
+    } catch (error) {
+      reply = errorReply(error)
+    }
+    storage?.commit()
+    if (!storage || !isWrite(message)) return reply
+    try {
+      await storage.durable()
+      return reply
     } catch (error) {
       return errorReply(error)
     }
-  })
-  const port = await server.listen(options.port ?? 0)
-  return { uri: `mongodb://127.0.0.1:${port}/`, port, close: () => server.close() }
+  }
+
+  const server = new WireServer(respond)
+  const port = await server.listen(wantedPort)
+  const sweep = setInterval(() => {
+    removeExpired(store, new Date())
+    storage?.commit()
+    cursors.expire()
+  }, SWEEP_MILLISECONDS)
+  sweep.unref()
+  return {
+    uri: `mongodb://127.0.0.1:${port}/`,
+    port,
+    close: async () => {
+      clearInterval(sweep)
+      await server.close()
+      await storage?.close()
+    },
+  }
 }

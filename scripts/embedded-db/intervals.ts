@@ -74,8 +74,8 @@ export function isWithin(inner: readonly Interval[], outer: readonly Interval[])
 export function intersection(one: readonly Interval[], other: readonly Interval[]): Interval[] {
   return one.flatMap(left =>
     other.flatMap(right => {
-      const low = left.low > right.low ? left.low : right.low
-      const high = left.high < right.high ? left.high : right.high
+      const { low } = left.low < right.low ? right : left
+      const { high } = left.high < right.high ? left : right
       return low < high ? [{ low, high }] : []
     }),
   )
@@ -106,7 +106,8 @@ function union(intervals: Interval[]): Interval[] {
   return merged
 }
 
-function rangeOf(operator: '$gt' | '$gte' | '$lt' | '$lte', operand: Value): Interval[] | undefined {
+/** The keys of one type that a range operator allows. */
+export function rangeOf(operator: '$gt' | '$gte' | '$lt' | '$lte', operand: Value): Interval[] | undefined {
   if (Array.isArray(operand) || operand instanceof MinKey || operand instanceof MaxKey) return undefined
   const inclusive = operator.endsWith('e')
   if (operand === null || (isNumeric(operand) && Number.isNaN(toNumber(operand)))) {

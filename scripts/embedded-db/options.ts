@@ -29,6 +29,7 @@ const GENERIC = new Set([
 
 /** What MongoDB knows and this server does not; an unknown name is an error of its own. */
 const REFUSED = new Set([
+  'c',
   'awaitData',
   'bypassDocumentValidation',
   'capped',
@@ -60,21 +61,25 @@ const REFUSED = new Set([
 
 /** The fields of a command or of one of its statements, read with MongoDB's type errors. */
 export class Options {
-  /** Throws for a field that is not in `known`: NotImplemented for MongoDB's own, else IDLUnknownField (40415). */
+  /**
+   * Throws for a field that is not in `known`: NotImplemented for MongoDB's own, else IDLUnknownField (40415). For a
+   * part of a command `required` names the fields that have to be there (40414); without it, it is a whole command.
+   */
   constructor(
     private readonly where: string,
     private readonly fields: Doc,
     known: readonly string[],
-    isCommand = true,
+    required?: readonly string[],
   ) {
     for (const [name, value] of fieldsOf(fields)) {
-      if (known.includes(name) || (isCommand && GENERIC.has(name))) continue
+      if (known.includes(name) || (!required && GENERIC.has(name))) continue
       if (REFUSED.has(name)) {
         if (value !== false && value !== null) throw unsupported(`The option '${name}' of ${where}`)
       } else {
         throw new CommandError('IDLUnknownField', `BSON field '${where}.${name}' is an unknown field.`)
       }
     }
+    for (const name of required ?? []) this.required(name)
   }
 
   has(name: string): boolean {
@@ -106,7 +111,9 @@ export class Options {
     return Array.isArray(value) ? value : this.mistyped(name, value, 'array')
   }
 
+  /** An array of documents that has to be there. */
   documents(name: string): Doc[] {
+    this.required(name)
     const values = this.array(name) ?? []
     const stranger = values.find(value => !isDoc(value))
     if (stranger !== undefined) this.mistyped(`${name}.0`, stranger, 'object')

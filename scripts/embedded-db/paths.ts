@@ -5,7 +5,8 @@ export interface ArrayMatch {
   index?: number
 }
 
-export type Test = (value: Maybe) => boolean
+/** Decides on one value; `$elemMatch` tells in `match` which element it was. */
+export type Test = (value: Maybe, match?: ArrayMatch) => boolean
 
 /**
  * Whether a dotted path leads to a value that passes, looking into arrays on the way as a MongoDB query does: each
@@ -54,18 +55,18 @@ function inArray(
   const picked = arrayIndex(path[depth] as string)
   if (picked === undefined || picked >= array.length) return false
   const element = array[picked]
-  if (depth === path.length - 1) return test(element)
+  if (depth === path.length - 1) return test(element, match)
   if (Array.isArray(element)) return inArray(element, path, depth + 1, test, elements, match)
   return isDoc(element) && inDocument(element, path, depth + 1, test, elements, match)
 }
 
 function atEnd(value: Maybe, test: Test, elements: boolean, match?: ArrayMatch): boolean {
   if (elements && Array.isArray(value)) {
-    const found = value.findIndex(test)
+    const found = value.findIndex(element => test(element))
     if (found >= 0) {
       if (match) match.index = found
       return true
     }
   }
-  return test(value)
+  return test(value, match)
 }

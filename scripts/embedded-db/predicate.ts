@@ -257,8 +257,12 @@ function elementMatching(operand: Value): Test {
   if (!isDoc(operand)) throw new CommandError('BadValue', '$elemMatch needs an Object')
   const onValues = isOperators(operand) && !OBJECT_ONLY.includes(namesOf(operand)[0] as string)
   const filter = onValues ? all(parseOperators('', [], operand)) : parseFilter(operand)
-  return value =>
-    Array.isArray(value) && value.some(element => matches(filter, onValues ? element : asDocument(element)))
+  return (value, match) => {
+    if (!Array.isArray(value)) return false
+    const found = value.findIndex(element => matches(filter, onValues ? element : asDocument(element)))
+    if (match && found >= 0) match.index = found
+    return found >= 0
+  }
 }
 
 /** A query looks into an array within an array as into a document whose fields are numbered. */

@@ -166,8 +166,10 @@ function plantAt(tree: Tree, parts: readonly string[], leaf: Leaf): void {
   for (const [depth, part] of parts.entries()) {
     const there = at.get(part)
     const last = depth === parts.length - 1
-    if (last ? there : there && !(there instanceof Map)) {
-      throw new CommandError(31250, `Path collision at ${parts.join('.')}`)
+    if (last && there) throw new CommandError(31250, `Path collision at ${parts.join('.')}`)
+    if (there && !(there instanceof Map)) {
+      const rest = parts.slice(depth + 1).join('.')
+      throw new CommandError(31249, `Path collision at ${parts.join('.')} remaining portion ${rest}`)
     }
     if (last) at.set(part, leaf)
     else {

@@ -102,7 +102,10 @@ export function documentOf(stage: string, operand: Value): Doc {
 export function countOf(stage: string, operand: Value): number {
   const count = isNumeric(operand) ? toNumber(operand) : Number.NaN
   if (Number.isInteger(count) && count >= 0) return count
-  throw new CommandError(5107201, `invalid argument to ${stage} stage: Expected a non-negative number`)
+  throw new CommandError(
+    stage === '$skip' ? 5107200 : 5107201,
+    `invalid argument to ${stage} stage: Expected a non-negative number`,
+  )
 }
 
 function each(transform: (document: Doc) => Doc): Stage {

@@ -1,11 +1,13 @@
-import { type ChangeLog, Collection } from './collection.js'
+import type { ChangeLog } from './change-log.js'
+import { Collection } from './collection.js'
 import { CommandError, unsupported } from './errors.js'
 import type { IndexSpec } from './index-spec.js'
 
-/** All databases of the server. */
+/** All databases of the server. Whatever it changes it tells the log, with the way back. */
 export class Store {
   private readonly databases = new Map<string, Map<string, Collection>>()
 
+  /** Without a log, what is changed is kept in memory alone. */
   constructor(private readonly log?: ChangeLog) {}
 
   databaseNames(): string[] {
@@ -14,6 +16,10 @@ export class Store {
 
   collectionsOf(database: string): Collection[] {
     return [...(this.databases.get(database)?.values() ?? [])]
+  }
+
+  collections(): Collection[] {
+    return this.databaseNames().flatMap(database => this.collectionsOf(database))
   }
 
   find(database: string, name: string): Collection | undefined {
@@ -25,39 +31,53 @@ export class Store {
     const found = this.find(database, name)
     if (found) return found
     checkNamespace(database, name)
-    const made = new Collection(`${database}.${name}`, this.log)
-    const collections = this.databases.get(database) ?? new Map<string, Collection>()
-    this.databases.set(database, collections.set(name, made))
+    const made = this.at(`${database}.${name}`)
+    this.log?.note({ op: 'create', ns: made.namespace }, () => this.dropNamespace(made.namespace))
     return made
   }
 
   drop(database: string, name: string): boolean {
-    const collections = this.databases.get(database)
-    const dropped = collections?.delete(name) === true
-    if (collections?.size === 0) this.databases.delete(database)
-    return dropped
+    const collection = this.find(database, name)
+    if (!collection) return false
+    const { namespace } = collection
+    this.dropNamespace(namespace)
+    this.log?.note({ op: 'drop', ns: namespace }, () => this.attach(collection))
+    return true
   }
 
   dropDatabase(database: string): boolean {
-    return this.databases.delete(database)
+    const collections = this.collectionsOf(database)
+    for (const { namespace } of collections) this.drop(...splitNamespace(namespace))
+    return collections.length > 0
   }
 
   /** Builds all of the indexes or, where one cannot be built, none. Throws DuplicateKey. */
   addIndexes(collection: Collection, specs: readonly IndexSpec[]): void {
     const added: string[] = []
+    const takeBack = () => {
+      for (const name of added) collection.indexes.delete(name)
+    }
     try {
       for (const spec of specs) {
         collection.addIndex(spec)
         added.push(spec.name)
       }
     } catch (error) {
-      for (const name of added) collection.indexes.delete(name)
+      takeBack()
       throw error
+    }
+    const indexes = specs.map(({ document }) => document)
+    if (indexes.length > 0) {
+      this.log?.note({ op: 'createIndexes', ns: collection.namespace, indexes }, takeBack)
     }
   }
 
   dropIndexes(collection: Collection, names: readonly string[]): void {
+    const specs = names.flatMap(name => collection.indexes.get(name)?.spec ?? [])
     for (const name of names) collection.indexes.delete(name)
+    this.log?.note({ op: 'dropIndexes', ns: collection.namespace, names: [...names] }, () => {
+      for (const spec of specs) collection.addIndex(spec)
+    })
   }
 
   /** Gives a collection another name. Throws NamespaceNotFound and NamespaceExists. */
@@ -66,14 +86,44 @@ export class Store {
     const collection = this.find(...source)
     if (!collection) throw new CommandError('NamespaceNotFound', `Source collection ${from} does not exist`)
     if (source[0] !== target[0]) throw unsupported('Renaming a collection into another database')
-    if (this.find(...target)) {
-      if (!dropTarget) throw new CommandError('NamespaceExists', 'target namespace exists')
-    }
     checkNamespace(...target)
-    const collections = this.databases.get(source[0])
-    collections?.delete(source[1])
-    collections?.set(target[1], collection)
-    collection.namespace = to
+    const replaced = this.find(...target)
+    if (from === to) throw new CommandError('IllegalOperation', "Can't rename a collection to itself")
+    if (replaced && !dropTarget) throw new CommandError('NamespaceExists', 'target namespace exists')
+    this.dropNamespace(from)
+    this.attach(collection, to)
+    this.log?.note({ op: 'rename', ns: from, to }, () => {
+      this.dropNamespace(to)
+      this.attach(collection, from)
+      if (replaced) this.attach(replaced)
+    })
+  }
+
+  /** The collection of a namespace while the data directory is read. */
+  at(namespace: string): Collection {
+    return this.find(...splitNamespace(namespace)) ?? this.attach(new Collection(namespace, this.log))
+  }
+
+  /** Drops without telling the log. */
+  dropNamespace(namespace: string): void {
+    const [database, name] = splitNamespace(namespace)
+    const collections = this.databases.get(database)
+    collections?.delete(name)
+    if (collections?.size === 0) this.databases.delete(database)
+  }
+
+  /** Fills the indexes once the data directory has been read. */
+  finishRestore(): void {
+    for (const collection of this.collections()) collection.reindex()
+    this.log?.take()
+  }
+
+  private attach(collection: Collection, namespace = collection.namespace): Collection {
+    const [database, name] = splitNamespace(namespace)
+    const collections = this.databases.get(database) ?? new Map<string, Collection>()
+    this.databases.set(database, collections.set(name, collection))
+    collection.namespace = namespace
+    return collection
   }
 }
 

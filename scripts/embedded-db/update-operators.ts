@@ -177,7 +177,8 @@ function hasEach(operand: Value): operand is Doc {
 
 function eachOf(value: Maybe, operator: string): Value[] {
   if (Array.isArray(value)) return value
-  throw new CommandError('BadValue', `The argument to $each in ${operator} must be an array`)
+  const code = operator === '$push' ? 'BadValue' : 'TypeMismatch'
+  throw new CommandError(code, `The argument to $each in ${operator} must be an array`)
 }
 
 function integerOf(value: Maybe, name: string): number | undefined {

@@ -1,4 +1,4 @@
-import { decode, encode } from './codec.js'
+import { decode, encode, splitDocuments } from './codec.js'
 import { CommandError } from './errors.js'
 import { type Doc, field, withField } from './values.js'
 
@@ -94,16 +94,4 @@ function readOpQuery(bytes: Buffer, requestId: number): Message {
     silent: false,
     legacy: true,
   }
-}
-
-/** Cuts a run of BSON documents into one slice each. */
-export function splitDocuments(bytes: Buffer): Uint8Array[] {
-  const documents: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const size = bytes.length - at >= 4 ? bytes.readInt32LE(at) : 0
-    if (size < 5 || at + size > bytes.length) throw new CommandError('InvalidLength', 'a document is cut off')
-    documents.push(bytes.subarray(at, at + size))
-    at += size
-  }
-  return documents
 }

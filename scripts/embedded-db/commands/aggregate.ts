@@ -29,7 +29,7 @@ const aggregate: Command = {
         "The 'cursor' option is required, except for aggregate with the explain argument",
       )
     }
-    const batchSize = new Options('aggregate.cursor', cursor, ['batchSize'], false).count('batchSize')
+    const batchSize = new Options('aggregate.cursor', cursor, ['batchSize'], []).count('batchSize')
     const results = sized(aggregatePipeline(request))
     return cursors.start(`${database}.${collectionName(request)}`, results, batchSize)
   },

@@ -61,7 +61,8 @@ const getMore: Command = {
   run: ({ target, database, options, cursors }) => {
     if (!(target instanceof Long))
       throw new CommandError('TypeMismatch', 'getMore takes a cursor id of type long')
-    return cursors.more(target, `${database}.${options.string('collection')}`, options.count('batchSize'))
+    const collection = options.required('collection')
+    return cursors.more(target, `${database}.${String(collection)}`, options.count('batchSize'))
   },
 }
 

@@ -19,6 +19,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...catalogCommands,
 }
 
+/** Whether a client waits for the journal: with this command, unless its write concern says otherwise. */
+export function isWrite({ command, silent }: Message): boolean {
+  const [name = ''] = namesOf(command)
+  if (silent || (!Object.hasOwn(writeCommands, name) && !Object.hasOwn(catalogCommands, name))) return false
+  const concern = field(command, 'writeConcern')
+  return !isDoc(concern) || field(concern, 'j') !== false
+}
+
 /** Runs one command to its reply. Throws CommandNotFound (59) and everything that commands throw. */
 export function runCommand(
   { command, sequences }: Message,

@@ -16,7 +16,7 @@ const insert: Command = {
   run: request => {
     const { options, sequences, store, database } = request
     const encoded = sequences.get('documents')
-    const documents = statementsOf(request, 'documents')
+    const documents = batchOf(request, 'documents')
     const collection = store.ensure(database, collectionName(request))
     let n = 0
     const writeErrors = eachStatement(documents, options, (document, index) => {
@@ -28,17 +28,18 @@ const insert: Command = {
   },
 }
 
-const UPDATE_FIELDS = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'upsertSupplied', 'sort']
+const UPDATE_FIELDS = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'sort']
 
 const update: Command = {
   fields: ['update', 'updates', 'ordered'],
   run: request => {
-    const { options } = request
-    const statements = statementsOf(request, 'updates')
+    const statements = batchOf(request, 'updates').map(
+      statement => new Options('update.updates', statement, UPDATE_FIELDS, ['q', 'u']),
+    )
     const upserted: { index: number; _id: Value }[] = []
     let [n, nModified] = [0, 0]
-    const writeErrors = eachStatement(statements, options, (statement, index) => {
-      const outcome = updateStatement(request, new Options('update.updates', statement, UPDATE_FIELDS, false))
+    const writeErrors = eachStatement(statements, request.options, (statement, index) => {
+      const outcome = updateStatement(request, statement)
       n += outcome.matched
       nModified += outcome.modified
       if (!outcome.upserted) return
@@ -52,10 +53,11 @@ const update: Command = {
 const remove: Command = {
   fields: ['delete', 'deletes', 'ordered'],
   run: request => {
-    const statements = statementsOf(request, 'deletes')
+    const statements = batchOf(request, 'deletes').map(
+      statement => new Options('delete.deletes', statement, ['q', 'limit', 'hint'], ['q', 'limit']),
+    )
     let n = 0
-    const writeErrors = eachStatement(statements, request.options, statement => {
-      const options = new Options('delete.deletes', statement, ['q', 'limit', 'hint'], false)
+    const writeErrors = eachStatement(statements, request.options, options => {
       const limit = options.count('limit')
       if (limit !== 0 && limit !== 1) {
         throw new CommandError(
@@ -65,7 +67,7 @@ const remove: Command = {
       }
       const collection = readable(request)
       const query = {
-        filter: filterOf(options),
+        filter: options.document('q') ?? {},
         limit,
         hint: options.value('hint'),
         deadline: deadlineOf(request),
@@ -86,7 +88,7 @@ function updateStatement(request: Request, options: Options): Outcome {
     throw new CommandError('FailedToParse', 'multi update is not supported for replacement-style update')
   }
   const query: Query = {
-    filter: filterOf(options),
+    filter: options.document('q') ?? {},
     sort: options.document('sort'),
     limit: multi ? 0 : 1,
     hint: options.value('hint'),
@@ -177,10 +179,10 @@ function findAndUpdate(request: Request, query: Query): Modified {
 }
 
 /** Runs each statement of a batch; what one throws is its write error, after which an ordered batch stops. */
-function eachStatement(
-  statements: readonly Doc[],
+function eachStatement<Statement>(
+  statements: readonly Statement[],
   options: Options,
-  run: (statement: Doc, index: number) => void,
+  run: (statement: Statement, index: number) => void,
 ): { writeErrors?: object[] } {
   const ordered = options.flag('ordered', true)
   const writeErrors: object[] = []
@@ -196,20 +198,11 @@ function eachStatement(
   return writeErrors.length > 0 ? { writeErrors } : {}
 }
 
-function statementsOf({ options, sequences }: Request, name: string): Doc[] {
-  const statements = sequences.get(name)?.map(decode) ?? options.documents(name)
-  if (statements.length >= 1 && statements.length <= MAX_BATCH) return statements
-  throw batchSize(statements.length)
-}
-
-function batchSize(size: number): CommandError {
-  const reason = `Write batch sizes must be between 1 and ${MAX_BATCH}. Got ${size} operations.`
-  return new CommandError('InvalidLength', reason)
-}
-
-function filterOf(options: Options): Doc {
-  options.required('q')
-  return options.document('q') ?? {}
+function batchOf({ options, sequences }: Request, name: string): Doc[] {
+  const batch = sequences.get(name)?.map(decode) ?? options.documents(name)
+  if (batch.length >= 1 && batch.length <= MAX_BATCH) return batch
+  const reason = `Write batch sizes must be between 1 and ${MAX_BATCH}. Got ${batch.length} operations.`
+  throw new CommandError('InvalidLength', reason)
 }
 
 export const writeCommands = { insert, update, delete: remove, findAndModify, findandmodify: findAndModify }

@@ -130,10 +130,12 @@ export function mergeObjects(values: Iterable<Maybe>): Doc {
   return docOf(merged)
 }
 
+const NOT_AN_ARRAY: Readonly<Record<string, number>> = { $size: 17124, $in: 40081, $concatArrays: 28664 }
+
 function arrayOf(operator: string, value: Maybe): Value[] {
   if (Array.isArray(value)) return value
   const type = value === undefined ? 'missing' : typeOf(value)
-  const code = operator === '$size' ? 17124 : operator === '$in' ? 40081 : 28689
+  const code = NOT_AN_ARRAY[operator] ?? 28689
   throw new CommandError(code, `The argument to ${operator} must be an array, but was of type: ${type}`)
 }
 
