@@ -16,11 +16,29 @@ const mongoUri = z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must start with 
 const Origin = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '') {
-    context.addIssue('must be a list of origins like https://app.example.com')
+    context.addIssue('must consist of origins like https://app.example.com')
     return z.NEVER
   }
   return url.origin
 })
+
+const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+/** A duration like `15m` or `7d`, in seconds. */
+const Duration = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[smhd]$/, 'must be a duration like 15m, 12h or 7d')
+  .transform(text => Number.parseInt(text, 10) * SECONDS[text.slice(-1) as keyof typeof SECONDS])
+
+const Flag = z
+  .enum(['true', 'false'], 'must be true or false')
+  .default('false')
+  .transform(value => value === 'true')
+
+const list = z
+  .string()
+  .default('')
+  .transform(text => text.split(/[\s,]+/).filter(item => item !== ''))
 
 const Variables = z.object({
   MONGO_URI: mongoUri.optional(),
@@ -28,11 +46,18 @@ const Variables = z.object({
   DATA_STORE: z.enum(['mongo', 'file'], 'must be mongo or file').optional(),
   ADMIN_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
-  APP_ORIGINS: z
-    .string()
-    .default('')
-    .transform(list => list.split(/[\s,]+/).filter(origin => origin !== ''))
-    .pipe(z.array(Origin)),
+  APP_ORIGINS: list.pipe(z.array(Origin)),
+  APP_URL: Origin.optional(),
+  AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  AUTH_SECRET_PREVIOUS: z.string().min(32, 'must have at least 32 characters').optional(),
+  ACCESS_TOKEN_TTL: Duration.default(7 * SECONDS.d),
+  AUTH_STRICT_SIGNUP: Flag,
+  PASSWORD_BLOCKLIST: Flag,
+  BCRYPT_COST: z.coerce.number('must be a number').int().min(4).max(16).default(12),
+  AI_MODELS: list.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
+  SMTP_URL: z.string().regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://').optional(),
+  MAIL_FROM: z.string().optional(),
+  DATA_DIRECTORY: z.string().default('.data'),
   RATE_LIMIT_SCALE: z.coerce
     .number('must be a number')
     .positive('must be above 0')
@@ -41,6 +66,7 @@ const Variables = z.object({
   LOG_LEVEL: z.enum(['info', 'error', 'silent'], 'must be info, error or silent').default('info'),
   NODE_ENV: z.string().optional(),
   VERCEL: z.string().optional(),
+  VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   VERCEL_ENV: z.string().optional(),
 })
 
@@ -55,6 +81,27 @@ export interface Env {
   /** Multiplies every rate limit; 1 in production. */
   rateLimitScale: number
   logLevel: 'info' | 'error' | 'silent'
+  /** Where our own pages are, the base of links in mails: never taken from a request, whose host is hearsay. */
+  appUrl: string
+  /** Signs access tokens. */
+  authSecret: string | undefined
+  /** Still verifies tokens that it signed before it was replaced. */
+  authSecretPrevious: string | undefined
+  /** How long an access token lives unless its client asks for a short one, in seconds. */
+  accessTokenTtlSeconds: number
+  /** Registration answers the same whether or not the address is taken, and gives no token. */
+  strictSignup: boolean
+  /** Refuse the most common passwords. */
+  passwordBlocklist: boolean
+  /** The cost of new password hashes, as a power of two. */
+  bcryptCost: number
+  /** The AI models that a user may choose from; the first is the default. */
+  aiModels: readonly string[]
+  /** Where mail is handed over; without it messages are written to `dataDirectory` (development only). */
+  smtpUrl: string | undefined
+  mailFrom: string
+  dataDirectory: string
+  production: boolean
 }
 
 /**
@@ -81,8 +128,13 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   if (production && Number(RATE_LIMIT_SCALE ?? 1) !== 1)
     problems.push('RATE_LIMIT_SCALE is for tests and load runs: it must not be set in production')
 
+  if (production && Number(BCRYPT_COST ?? 12) < 12)
+    problems.push('BCRYPT_COST must be at least 12 in production')
+
   // A list has the same problem once for each of its elements.
   if (!parsed.success || problems.length > 0) throw new ConfigurationError([...new Set(problems)])
+  const deployedTo = parsed.data.VERCEL_PROJECT_PRODUCTION_URL
+  const appUrl = parsed.data.APP_URL ?? (deployedTo ? `https://${deployedTo}` : 'http://127.0.0.1:3000')
   return {
     mongoUri: parsed.data.MONGO_URI ?? parsed.data.MONGODB_URI,
     adminToken: parsed.data.ADMIN_TOKEN,
@@ -90,6 +142,18 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
     appOrigins: parsed.data.APP_ORIGINS,
     rateLimitScale: parsed.data.RATE_LIMIT_SCALE,
     logLevel: parsed.data.LOG_LEVEL,
+    appUrl,
+    authSecret: parsed.data.AUTH_SECRET,
+    authSecretPrevious: parsed.data.AUTH_SECRET_PREVIOUS,
+    accessTokenTtlSeconds: parsed.data.ACCESS_TOKEN_TTL,
+    strictSignup: parsed.data.AUTH_STRICT_SIGNUP,
+    passwordBlocklist: parsed.data.PASSWORD_BLOCKLIST,
+    bcryptCost: parsed.data.BCRYPT_COST,
+    aiModels: parsed.data.AI_MODELS,
+    smtpUrl: parsed.data.SMTP_URL,
+    mailFrom: parsed.data.MAIL_FROM ?? `Leadline <no-reply@${new URL(appUrl).hostname}>`,
+    dataDirectory: parsed.data.DATA_DIRECTORY,
+    production,
   }
 }
 
@@ -110,6 +174,8 @@ export function configurationWarnings(current: Env): string[] {
   const warnings: string[] = []
   if (!current.adminToken) warnings.push('ADMIN_TOKEN is not set: nobody can list leads.')
   if (!current.cronSecret) warnings.push('CRON_SECRET is not set: the maintenance cron is refused.')
+  if (!current.authSecret) warnings.push('AUTH_SECRET is not set: nobody can sign in.')
+  if (!current.smtpUrl && current.production) warnings.push('SMTP_URL is not set: no mail is sent.')
   if (current.rateLimitScale !== 1)
     warnings.push('RATE_LIMIT_SCALE is set: rate limits are not the real ones.')
   return warnings
