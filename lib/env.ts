@@ -55,7 +55,10 @@ const Variables = z.object({
   PASSWORD_BLOCKLIST: Flag,
   BCRYPT_COST: z.coerce.number('must be a number').int().min(4).max(16).default(12),
   AI_MODELS: list.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
-  SMTP_URL: z.string().regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://').optional(),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://')
+    .optional(),
   MAIL_FROM: z.string().optional(),
   DATA_DIRECTORY: z.string().default('.data'),
   RATE_LIMIT_SCALE: z.coerce
@@ -117,7 +120,8 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   const parsed = Variables.safeParse(given)
   const problems = (parsed.error?.issues ?? []).map(issue => `${String(issue.path[0])} ${issue.message}`)
 
-  const { MONGO_URI, MONGODB_URI, DATA_STORE, RATE_LIMIT_SCALE, VERCEL, VERCEL_ENV, NODE_ENV } = given
+  const { MONGO_URI, MONGODB_URI, DATA_STORE, RATE_LIMIT_SCALE, BCRYPT_COST, VERCEL, VERCEL_ENV, NODE_ENV } =
+    given
   if (MONGO_URI && MONGODB_URI && MONGO_URI !== MONGODB_URI)
     problems.push('MONGO_URI and MONGODB_URI are both set and differ: keep one')
   if (DATA_STORE === 'file' && VERCEL)

@@ -1,0 +1,223 @@
+import { domainToASCII } from 'node:url'
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { hashSecret, randomSecret } from '../auth/secrets.js'
+import { collection } from '../db/collection.js'
+import { isDuplicateKey } from '../db/errors.js'
+import { AppError } from '../errors.js'
+
+export const Role = z.enum(['user', 'admin'])
+export const UserStatus = z.enum(['active', 'suspended', 'deleted'])
+
+/**
+ * An e-mail address in the one form in which it is stored and compared: compatibility-composed, lower case, the
+ * domain in ASCII. Two spellings that a person cannot tell apart are one account.
+ */
+export const Email = z
+  .string()
+  .max(254)
+  .transform(normaliseEmail)
+  .pipe(z.email('must be an e-mail address').max(254))
+
+export const UserName = z.string().trim().min(1).max(200)
+export const ContactPhone = z.string().trim().min(3).max(32)
+
+/** A secret that was mailed to its owner, as it is stored: hashed and with an end. One a kind is outstanding. */
+const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
+
+export const OneTimeTokenKind = z.enum(['verifyEmail', 'resetPassword'])
+export type OneTimeTokenKind = z.infer<typeof OneTimeTokenKind>
+
+const HOUR_MS = 60 * 60 * 1000
+const TOKEN_LIFE_MS: Record<OneTimeTokenKind, number> = {
+  verifyEmail: 48 * HOUR_MS,
+  resetPassword: HOUR_MS,
+}
+
+export const User = z.object({
+  _id: z.instanceof(ObjectId),
+  email: z.string(),
+  passwordHash: z.string().optional(),
+  /** The bcrypt hash of a user of the old system, until the first login here moves it to `passwordHash`. */
+  password: z.string().optional(),
+  name: z.string().optional(),
+  phone: z.string().optional(),
+  role: Role.optional(),
+  status: UserStatus.optional(),
+  emailVerifiedAt: z.date().optional(),
+  /** Tokens of an earlier version are void: raised to end every session at once. */
+  sessionVersion: z.number().int().nonnegative().optional(),
+  verifyEmail: OneTimeToken.optional(),
+  resetPassword: OneTimeToken.optional(),
+  /** Hashes of the networks of the last logins: while an account is under attack they are let through. */
+  knownNetworks: z.array(z.string()).optional(),
+  lastLoginAt: z.date().optional(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type User = z.infer<typeof User>
+
+export const users = collection<User>({
+  name: 'users',
+  schema: User,
+  indexes: [
+    { name: 'email', key: { email: 1 }, unique: true },
+    // The owner of a mailed link.
+    {
+      name: 'verifyEmail',
+      key: { 'verifyEmail.hash': 1 },
+      partialFilterExpression: { 'verifyEmail.hash': { $exists: true } },
+    },
+    {
+      name: 'resetPassword',
+      key: { 'resetPassword.hash': 1 },
+      partialFilterExpression: { 'resetPassword.hash': { $exists: true } },
+    },
+    // The admins' list.
+    { name: 'newest', key: { createdAt: -1, _id: -1 } },
+  ],
+})
+
+/** A user as it leaves the API. */
+export const PublicUser = z.object({
+  id: z.string(),
+  _id: z.string(),
+  email: z.string(),
+  name: z.string().optional(),
+  phone: z.string().optional(),
+  role: Role,
+  status: UserStatus,
+  emailVerified: z.boolean(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type PublicUser = z.infer<typeof PublicUser>
+
+/** The explicit public shape: nothing secret can leave by being forgotten. */
+export function toPublicUser(user: User): PublicUser {
+  const { _id, email, name, phone, createdAt, updatedAt } = user
+  const id = _id.toHexString()
+  return {
+    id,
+    _id: id,
+    email,
+    ...(name !== undefined && { name }),
+    ...(phone !== undefined && { phone }),
+    role: user.role ?? 'user',
+    status: statusOf(user),
+    emailVerified: user.emailVerifiedAt !== undefined,
+    createdAt,
+    updatedAt,
+  }
+}
+
+/** Users of the old system have no status: they are active. */
+export function statusOf(user: Pick<User, 'status'>): z.infer<typeof UserStatus> {
+  return user.status ?? 'active'
+}
+
+/**
+ * Creates an account. Role and status are decided here and by operators, never by a request.
+ *
+ * @throws {AppError} `conflict` when the address is taken, `unavailable` while the database is away.
+ */
+export async function createUser(
+  account: { email: string; passwordHash: string; name?: string | undefined; phone?: string | undefined },
+  now: Date,
+  role: z.infer<typeof Role> = 'user',
+): Promise<User> {
+  const { email, passwordHash, name, phone } = account
+  const user: User = {
+    _id: new ObjectId(),
+    email,
+    passwordHash,
+    ...(name !== undefined && { name }),
+    ...(phone !== undefined && { phone }),
+    role,
+    status: 'active',
+    sessionVersion: 0,
+    createdAt: now,
+    updatedAt: now,
+  }
+  try {
+    await (await users.openGuarded()).insertOne(user)
+  } catch (error) {
+    if (isDuplicateKey(error)) throw new AppError('conflict', 'This e-mail address is already registered.')
+    throw error
+  }
+  return user
+}
+
+/** The user with this id, whatever its status; null for an id that is none. */
+export async function findUser(id: string): Promise<User | null> {
+  if (!ObjectId.isValid(id)) return null
+  return (await users.open()).findOne({ _id: new ObjectId(id) })
+}
+
+/** The user with this address, in the form that `Email` gives it. */
+export async function findUserByEmail(email: string): Promise<User | null> {
+  return (await users.open()).findOne({ email })
+}
+
+/**
+ * Makes a one-time token for the active user of an address and stores its hash over the one before. Returns the
+ * token itself, which exists nowhere else; undefined where there is no such user.
+ */
+export async function issueOneTimeToken(
+  email: string,
+  kind: OneTimeTokenKind,
+  now: Date,
+): Promise<{ token: string; name?: string } | undefined> {
+  const token = randomSecret()
+  const user = await (await users.open()).findOneAndUpdate(
+    {
+      email,
+      status: { $nin: ['suspended', 'deleted'] },
+      ...(kind === 'verifyEmail' && { emailVerifiedAt: { $exists: false } }),
+    },
+    {
+      $set: { [kind]: { hash: hashSecret(token), expiresAt: new Date(now.getTime() + TOKEN_LIFE_MS[kind]) } },
+    },
+    { projection: { name: 1 } },
+  )
+  return user ? { token, ...nameOf(user) } : undefined
+}
+
+/**
+ * Uses a one-time token up and changes its user in the same write, so that of two requests with the same token
+ * only one finds it.
+ *
+ * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
+ */
+export async function consumeOneTimeToken(
+  kind: OneTimeTokenKind,
+  token: string,
+  change: { set: Partial<User>; endSessions?: boolean },
+  now: Date,
+): Promise<User> {
+  const user = await (await users.openGuarded()).findOneAndUpdate(
+    {
+      [`${kind}.hash`]: hashSecret(token),
+      [`${kind}.expiresAt`]: { $gt: now },
+      status: { $nin: ['suspended', 'deleted'] },
+    },
+    {
+      $set: { ...change.set, updatedAt: now },
+      $unset: { [kind]: '' },
+      ...(change.endSessions && { $inc: { sessionVersion: 1 } }),
+    },
+    { returnDocument: 'after' },
+  )
+  if (!user) throw new AppError('invalid_request', 'This link is not valid any more: ask for a new one.')
+  return user
+}
+
+/** The name of a user who gave one, to be spread into what greets by it. */
+export function nameOf(user: Pick<User, 'name'>): { name?: string } {
+  return user.name === undefined ? {} : { name: user.name }
+}
+
+function normaliseEmail(text: string): string {
+  const [, local, domain] = /^(.*)@([^@]*)$/s.exec(text.normalize('NFKC').trim().toLowerCase()) ?? []
+  return local === undefined || domain === undefined ? text : `${local}@${domainToASCII(domain) || domain}`
+}
