@@ -1,0 +1,214 @@
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { collection } from '../db/collection.js'
+import { isDuplicateKey } from '../db/errors.js'
+import { env } from '../env.js'
+import { AppError } from '../errors.js'
+import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
+
+export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
+export const ResponseLength = z.enum(['short', 'medium', 'long'])
+const AiModel = z
+  .string()
+  .refine(model => env().aiModels.includes(model), 'is not one of the AI models offered')
+
+/** A BCP 47 language tag that this runtime knows how to read. */
+const Language = z.string().max(35).refine(isLanguage, 'must be a language tag like en or hi-IN')
+
+/** How the agent speaks for a user. */
+export const Preferences = z.object({
+  voiceModel: VoiceModel,
+  aiModel: AiModel,
+  responseLength: ResponseLength,
+  language: Language,
+})
+export type Preferences = z.infer<typeof Preferences>
+
+/** Any subset of the preferences; one bad field changes nothing. */
+export const PreferencesInput = Preferences.partial()
+export type PreferencesInput = z.infer<typeof PreferencesInput>
+
+const TimeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time like 09:30')
+const OpeningHours = z.object({ open: TimeOfDay, close: TimeOfDay }).nullable()
+const TimeZone = z.string().max(64).refine(isTimeZone, 'must be an IANA time zone like Asia/Kolkata')
+
+/** What the agent knows of the business it speaks for. A day that is `null` is closed. */
+export const BusinessInfo = z
+  .object({
+    company: z.string().trim().max(200),
+    industry: z.string().trim().max(100),
+    hours: z
+      .object({
+        timeZone: TimeZone,
+        monday: OpeningHours,
+        tuesday: OpeningHours,
+        wednesday: OpeningHours,
+        thursday: OpeningHours,
+        friday: OpeningHours,
+        saturday: OpeningHours,
+        sunday: OpeningHours,
+      })
+      .partial(),
+    greeting: z.string().trim().max(1_000),
+    instructions: z.string().trim().max(10_000),
+  })
+  .partial()
+export type BusinessInfo = z.infer<typeof BusinessInfo>
+
+export const ProfileInput = z.object({
+  name: UserName.optional(),
+  phone: ContactPhone.optional(),
+  businessInfo: BusinessInfo.optional(),
+})
+export type ProfileInput = z.infer<typeof ProfileInput>
+
+export const UserProfile = z.object({
+  _id: z.instanceof(ObjectId),
+  userId: z.instanceof(ObjectId),
+  assignedPhoneNumber: z.string().optional(),
+  preferences: Preferences.partial().optional(),
+  businessInfo: BusinessInfo.optional(),
+  subscription: z.object({ plan: z.string() }).optional(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type UserProfile = z.infer<typeof UserProfile>
+
+export const userProfiles = collection<UserProfile>({
+  name: 'userprofiles',
+  schema: UserProfile,
+  indexes: [
+    { name: 'userId', key: { userId: 1 }, unique: true },
+    // Whose call it is, in one read; and the last word on whose number it is.
+    {
+      name: 'assignedPhoneNumber',
+      key: { assignedPhoneNumber: 1 },
+      unique: true,
+      partialFilterExpression: { assignedPhoneNumber: { $exists: true } },
+    },
+  ],
+})
+
+/** A user with everything that belongs to it, as dashboards read it. */
+export const PublicProfile = PublicUser.extend({
+  profile: z.object({
+    preferences: Preferences,
+    subscription: z.object({ plan: z.string() }),
+    businessInfo: BusinessInfo,
+    assignedPhoneNumber: z.string().nullable(),
+  }),
+})
+export type PublicProfile = z.infer<typeof PublicProfile>
+
+/** The user with its profile; a user without one has the defaults. */
+export async function getProfile(user: User): Promise<PublicProfile> {
+  const stored = await (await userProfiles.open()).findOne({ userId: user._id })
+  return toPublic(user, stored)
+}
+
+/**
+ * Changes the fields that are given and leaves the others: of two concurrent updates both survive.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function updateProfile(user: User, input: ProfileInput, now: Date): Promise<PublicProfile> {
+  const { businessInfo, ...account } = input
+  const open = await users.openGuarded()
+  const [updated, profile] = await Promise.all([
+    open.findOneAndUpdate(
+      { _id: user._id },
+      { $set: { ...account, updatedAt: now } },
+      { returnDocument: 'after' },
+    ),
+    changeProfile(user._id, businessInfo ? { businessInfo } : {}, now),
+  ])
+  if (!updated) throw new AppError('not_found')
+  return toPublic(updated, profile)
+}
+
+/**
+ * Changes the preferences that are given and leaves the others.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function updateUserPreferences(
+  userId: ObjectId,
+  preferences: PreferencesInput,
+  now: Date,
+): Promise<Preferences> {
+  const profile = await changeProfile(userId, { preferences }, now)
+  return preferencesOf(profile)
+}
+
+/** Sets the leaves of a partial profile one by one, so that what is beside them stays. Creates the profile. */
+async function changeProfile(
+  userId: ObjectId,
+  change: Pick<UserProfile, 'businessInfo' | 'preferences'>,
+  now: Date,
+): Promise<UserProfile> {
+  const profiles = await userProfiles.openGuarded()
+  const write = () =>
+    profiles.findOneAndUpdate(
+      { userId },
+      { $set: { ...leaves(change), updatedAt: now }, $setOnInsert: { createdAt: now } },
+      { upsert: true, returnDocument: 'after' },
+    )
+  const profile = await write().catch(error => {
+    if (isDuplicateKey(error)) return write()
+    throw error
+  })
+  if (!profile) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  return profile
+}
+
+/** `{ a: { b: 1 } }` as `{ 'a.b': 1 }`. The keys are those of our schemas, so none contains a dot. */
+function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => {
+      if (inner === undefined) return []
+      const path = `${prefix}${key}`
+      const nested = typeof inner === 'object' && inner !== null
+      return nested ? Object.entries(leaves(inner as Record<string, unknown>, `${path}.`)) : [[path, inner]]
+    }),
+  )
+}
+
+function toPublic(user: User, profile: UserProfile | null): PublicProfile {
+  return {
+    ...toPublicUser(user),
+    profile: {
+      preferences: preferencesOf(profile),
+      subscription: { plan: profile?.subscription?.plan ?? 'free' },
+      businessInfo: profile?.businessInfo ?? {},
+      assignedPhoneNumber: profile?.assignedPhoneNumber ?? null,
+    },
+  }
+}
+
+/** The stored preferences over the defaults. */
+export function preferencesOf(profile: Pick<UserProfile, 'preferences'> | null): Preferences {
+  const [defaultModel = ''] = env().aiModels
+  return {
+    voiceModel: 'alloy',
+    aiModel: defaultModel,
+    responseLength: 'medium',
+    language: 'en',
+    ...profile?.preferences,
+  } as Preferences
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+function isLanguage(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length === 1
+  } catch {
+    return false
+  }
+}
