@@ -1,0 +1,193 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { hashSecret } from '../auth/secrets.js'
+import { collection } from '../db/collection.js'
+import { newestFirst } from '../db/keyset.js'
+import { AppError } from '../errors.js'
+
+/** What a key may do. A route names the one it needs. */
+export const Scope = z.enum(['leads:read', 'leads:write', 'widgets:write', 'calls:write'])
+export type Scope = z.infer<typeof Scope>
+
+/** How stale `lastUsedAt` may be: a key that is used all the time is not written all the time. */
+const LAST_USE_PRECISION_MS = 5 * 60 * 1000
+
+/** `llk_`, a prefix that names the key in lists and logs, a secret of 256 bits, and a checksum over both. */
+const KEY = /^llk_([A-Za-z0-9]{8})([A-Za-z0-9]{43})([0-9a-f]{8})$/
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+export const ApiKey = z.object({
+  _id: z.instanceof(ObjectId),
+  hash: z.string(),
+  prefix: z.string(),
+  name: z.string().optional(),
+  scopes: z.array(Scope),
+  /** Whose key it is: it sees what its owner sees. A key of the deployment has none and sees everything. */
+  ownerId: z.instanceof(ObjectId).optional(),
+  /** Limits of the key within that, where there are any. */
+  userIds: z.array(z.instanceof(ObjectId)).optional(),
+  microsites: z.array(z.string()).optional(),
+  expiresAt: z.date().optional(),
+  revokedAt: z.date().optional(),
+  lastUsedAt: z.date().optional(),
+  createdAt: z.date(),
+})
+export type ApiKey = z.infer<typeof ApiKey>
+
+export const apiKeys = collection<ApiKey>({
+  name: 'apikeys',
+  schema: ApiKey,
+  indexes: [
+    { name: 'hash', key: { hash: 1 }, unique: true },
+    // The keys of an owner, newest first.
+    { name: 'owner_newest', key: { ownerId: 1, createdAt: -1, _id: -1 } },
+    { name: 'newest', key: { createdAt: -1, _id: -1 } },
+  ],
+})
+
+export const ApiKeyInput = z.object({
+  name: z.string().trim().min(1).max(100).optional(),
+  scopes: z.array(Scope).min(1),
+  userIds: z
+    .array(z.string().regex(/^[0-9a-f]{24}$/i, 'must be the id of a user'))
+    .min(1)
+    .max(100)
+    .optional(),
+  microsites: z.array(z.string().trim().min(1).max(200)).min(1).max(100).optional(),
+  expiresAt: z.iso.datetime({ offset: true }).optional(),
+})
+export type ApiKeyInput = z.infer<typeof ApiKeyInput>
+
+export const PublicApiKey = z.object({
+  id: z.string(),
+  prefix: z.string(),
+  name: z.string().nullable(),
+  scopes: z.array(Scope),
+  userIds: z.array(z.string()).nullable(),
+  microsites: z.array(z.string()).nullable(),
+  expiresAt: z.date().nullable(),
+  revokedAt: z.date().nullable(),
+  lastUsedAt: z.date().nullable(),
+  createdAt: z.date(),
+})
+export type PublicApiKey = z.infer<typeof PublicApiKey>
+
+/**
+ * Makes a key. The key itself is in this answer and nowhere else.
+ *
+ * @throws {AppError} `forbidden` for a key to other users' data than the owner's.
+ */
+export async function createApiKey(
+  input: ApiKeyInput,
+  ownerId: ObjectId | undefined,
+  now: Date,
+): Promise<{ key: string; apiKey: PublicApiKey }> {
+  if (ownerId && input.userIds?.some(id => !ownerId.equals(id)))
+    throw new AppError('forbidden', 'A key of yours reaches your own data only.')
+  const prefix = randomText(8)
+  const secret = randomText(43)
+  const key = `llk_${prefix}${secret}${checksum(prefix + secret)}`
+  const { name, scopes, userIds, microsites, expiresAt } = input
+  const stored: ApiKey = {
+    _id: new ObjectId(),
+    hash: hashSecret(key),
+    prefix,
+    ...(name !== undefined && { name }),
+    scopes,
+    ...(ownerId && { ownerId }),
+    ...(userIds && { userIds: userIds.map(id => new ObjectId(id)) }),
+    ...(microsites && { microsites }),
+    ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt) }),
+    createdAt: now,
+  }
+  await (await apiKeys.openGuarded()).insertOne(stored)
+  return { key, apiKey: toPublic(stored) }
+}
+
+/** Whether a text has the form of a key, checksum included: a mistyped one costs no query. */
+export function isApiKey(text: string): boolean {
+  const [, prefix, secret, sum] = KEY.exec(text) ?? []
+  return prefix !== undefined && secret !== undefined && sum === checksum(prefix + secret)
+}
+
+/**
+ * The key in force behind a text, or undefined. Found by its hash, which nobody can aim at; compared once more in
+ * constant time. The last use is noted every few minutes.
+ */
+export async function findApiKey(text: string, now: Date): Promise<ApiKey | undefined> {
+  if (!isApiKey(text)) return undefined
+  const keys = await apiKeys.open()
+  const hash = hashSecret(text)
+  const stored = await keys.findOne({ hash })
+  if (!stored || !timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hash))) return undefined
+  if (stored.revokedAt || (stored.expiresAt && stored.expiresAt <= now)) return undefined
+  if (!stored.lastUsedAt || now.getTime() - stored.lastUsedAt.getTime() > LAST_USE_PRECISION_MS)
+    await keys.updateOne({ _id: stored._id }, { $max: { lastUsedAt: now } })
+  return stored
+}
+
+/** The keys of an owner, newest first; without an owner, those of everybody. */
+export async function listApiKeys(ownerId: ObjectId | undefined): Promise<PublicApiKey[]> {
+  const keys = await apiKeys.open()
+  const found = await keys
+    .find(ownerId ? { ownerId } : {})
+    .sort(newestFirst)
+    .limit(MAX_LISTED)
+    .toArray()
+  return found.map(toPublic)
+}
+
+const MAX_LISTED = 500
+
+/**
+ * Revokes a key, at once and for good.
+ *
+ * @throws {AppError} `not_found` for a key that is not the owner's.
+ */
+export async function revokeApiKey(
+  id: string,
+  ownerId: ObjectId | undefined,
+  now: Date,
+): Promise<PublicApiKey> {
+  const keys = await apiKeys.open()
+  const revoked = ObjectId.isValid(id)
+    ? await keys.findOneAndUpdate(
+        { _id: new ObjectId(id), ...(ownerId && { ownerId }) },
+        { $min: { revokedAt: now } },
+        { returnDocument: 'after' },
+      )
+    : null
+  if (!revoked) throw new AppError('not_found')
+  return toPublic(revoked)
+}
+
+/** Rejects the bytes that would make some characters likelier than others. */
+function randomText(length: number): string {
+  let text = ''
+  while (text.length < length)
+    for (const byte of randomBytes(length)) {
+      if (byte < 248 && text.length < length) text += ALPHABET[byte % ALPHABET.length]
+    }
+  return text
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0')
+}
+
+function toPublic(key: ApiKey): PublicApiKey {
+  return {
+    id: key._id.toHexString(),
+    prefix: `llk_${key.prefix}`,
+    name: key.name ?? null,
+    scopes: key.scopes,
+    userIds: key.userIds?.map(String) ?? null,
+    microsites: key.microsites ?? null,
+    expiresAt: key.expiresAt ?? null,
+    revokedAt: key.revokedAt ?? null,
+    lastUsedAt: key.lastUsedAt ?? null,
+    createdAt: key.createdAt,
+  }
+}
