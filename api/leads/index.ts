@@ -1,3 +1,4 @@
+import { dataScopeOf } from '../../lib/auth/callers.js'
 import {
   captureLead,
   LeadCreated,
@@ -30,11 +31,12 @@ const GET = route(
   {
     summary: 'List leads, newest first',
     access: 'operator',
+    scope: 'leads:read',
     limit: 'read',
     query: LeadFilter,
     responses: { 200: { description: 'A page of leads', schema: LeadPage } },
   },
-  async ({ query }) => ok(await listLeads(query)),
+  async ({ query, caller }) => ok(await listLeads(dataScopeOf(caller), query)),
 )
 
 export default serve('/api/leads', { GET, POST })

@@ -1,62 +1,121 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { env } from '../env.js'
+import type { ObjectId } from 'mongodb'
+import type { ApiKey, Scope } from '../domain/api-keys.js'
+import type { DataScope } from '../domain/data-scope.js'
+import type { User } from '../domain/users.js'
 import { AppError } from '../errors.js'
 
+export type { Scope }
+
 /**
- * Who may use a route. `public`: anybody, and an `Authorization` header is not looked at (old dashboards send
- * their widget key everywhere). `operator`: whoever may read leads. `cron`: the platform's scheduler.
+ * Who may use a route. `public`: anybody, and credentials are not looked at (old dashboards send their widget key
+ * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them. `user`: somebody with an
+ * account. `account`: an account or an admin, but no API key. `operator`: whoever has data to look after: accounts, admins, and API keys with the route's scope.
+ * `admin` and `cron`: what they say.
  */
-export type Access = 'public' | 'operator' | 'cron'
+export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'admin' | 'cron'
 
 export interface PublicCaller {
   kind: 'public'
 }
-/** Sees everything. `id` is stable per identity: limits and histories are keyed on it. */
+/** `id` is stable per identity: limits and histories are keyed on it. */
+export interface UserCaller {
+  kind: 'user'
+  id: string
+  user: User
+  sessionId: string
+  /** When the access token ends. */
+  expiresAt: Date
+}
+/** Sees everything: an account with the role, or the deployment's `ADMIN_TOKEN`, which has no account. */
 export interface AdminCaller {
   kind: 'admin'
   id: string
+}
+export interface ServiceCaller {
+  kind: 'service'
+  id: string
+  key: ApiKey
 }
 export interface CronCaller {
   kind: 'cron'
   id: string
 }
+export type Caller = PublicCaller | UserCaller | AdminCaller | ServiceCaller | CronCaller
+
+interface CallersOf {
+  public: PublicCaller
+  anyone: Caller
+  user: UserCaller
+  account: UserCaller | AdminCaller
+  operator: UserCaller | AdminCaller | ServiceCaller
+  admin: AdminCaller
+  cron: CronCaller | AdminCaller
+}
 
 /** The callers that a route with this access can meet. */
-export type CallerOf<A extends Access> = A extends 'public'
-  ? PublicCaller
-  : A extends 'operator'
-    ? AdminCaller
-    : CronCaller | AdminCaller
-
-export type Caller = PublicCaller | AdminCaller | CronCaller
+export type CallerOf<A extends Access> = CallersOf[A]
 
 /**
- * The caller of a request.
+ * The caller of a request, if it may use a route with this access.
  *
- * @throws {AppError} `unauthenticated` without valid credentials, `not_configured` where the deployment has no
- *   secret to compare with.
+ * @throws {AppError} `unauthenticated` without valid credentials, `forbidden` with valid ones that do not reach
+ *   here, `not_configured` where the deployment has no secret to compare with.
  */
-export function authenticate<A extends Access>(request: Request, access: A): CallerOf<A>
-export function authenticate(request: Request, access: Access): Caller {
+export async function authenticate<A extends Access>(
+  request: Request,
+  access: A,
+  scope: Scope | undefined,
+  now: Date,
+): Promise<CallerOf<A>> {
+  return (await callerFor(request, access, scope, now)) as CallerOf<A>
+}
+
+async function callerFor(
+  request: Request,
+  access: Access,
+  scope: Scope | undefined,
+  now: Date,
+): Promise<Caller> {
   if (access === 'public') return { kind: 'public' }
-  const { adminToken, cronSecret } = env()
-  const token = bearerToken(request)
-  if (matches(token, adminToken)) return { kind: 'admin', id: 'admin-token' }
-  if (access === 'cron') {
-    if (cronSecret === undefined)
-      throw new AppError('not_configured', 'CRON_SECRET is not set on this deployment.')
-    if (matches(token, cronSecret)) return { kind: 'cron', id: 'cron' }
+  // Loaded only here: a function whose routes are public runs without what checks credentials.
+  const { identify } = await import('./credentials.js')
+  const caller = await identify(request, access, now)
+  if (!caller) {
+    if (access === 'anyone') return { kind: 'public' }
+    throw new AppError('unauthenticated')
   }
-  throw new AppError('unauthenticated')
+  if (!mayUse(caller, access, scope)) throw new AppError('forbidden')
+  return caller
 }
 
-function bearerToken(request: Request): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boolean {
+  switch (access) {
+    case 'public':
+    case 'anyone':
+      return true
+    case 'user':
+      return caller.kind === 'user'
+    case 'account':
+      return caller.kind === 'user' || caller.kind === 'admin'
+    case 'operator':
+      if (caller.kind === 'service') return scope !== undefined && caller.key.scopes.includes(scope)
+      return caller.kind === 'user' || caller.kind === 'admin'
+    case 'admin':
+      return caller.kind === 'admin'
+    case 'cron':
+      return caller.kind === 'cron' || caller.kind === 'admin'
+  }
 }
 
-/** Compares digests, so that neither length nor content shows in the time it takes. */
-function matches(given: string | undefined, secret: string | undefined): boolean {
-  if (given === undefined || secret === undefined) return false
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(secret))
+/** What of the site half's data a caller may see. */
+export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
+  if (caller.kind === 'admin') return {}
+  if (caller.kind === 'user') return { ownerId: caller.user._id }
+  const { ownerId, microsites } = caller.key
+  return { ...(ownerId && { ownerId }), ...(microsites && { microsites }) }
+}
+
+/** Whose things a caller manages: its own, or everybody's (undefined) for an admin. */
+export function ownerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefined {
+  return caller.kind === 'user' ? caller.user._id : undefined
 }

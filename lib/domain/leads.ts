@@ -8,6 +8,7 @@ import { AppError, invalidField } from '../errors.js'
 import { BhkType, normaliseBhk } from './bhk.js'
 import { saveLeadSession } from './chat-sessions.js'
 import { CapturedConversation, Message, PublicMessage, toPublicMessages } from './conversation.js'
+import { type DataScope, within } from './data-scope.js'
 import { countOne, dayOf } from './event-counts.js'
 import { CapturedFreeForm, type FreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
@@ -167,13 +168,13 @@ export const LeadFilter = z.object({
 export type LeadFilter = z.infer<typeof LeadFilter>
 
 /**
- * A page of leads, newest first. `total` is counted up to 10,000, unless the filter asks for an exact count.
+ * A page of the leads that the caller may see, newest first. `total` is counted up to 10,000, unless the filter asks for an exact count.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function listLeads(filter: LeadFilter): Promise<LeadPage> {
+export async function listLeads(scope: DataScope, filter: LeadFilter): Promise<LeadPage> {
   const found = await leads.open()
-  const matching = queryOf(filter)
+  const matching = { $and: [within<Lead>(scope), queryOf(filter)] }
   const bound = filter.count === 'exact' ? {} : { limit: COUNTED_EXACTLY + 1 }
   const [fetched, counted] = await Promise.all([
     found

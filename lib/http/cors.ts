@@ -1,4 +1,4 @@
-import { env } from '../env.js'
+import { isOwnOrigin } from '../auth/origins.js'
 
 /** Something that knows which pages may use it; a project does. */
 export interface OriginScope {
@@ -6,8 +6,9 @@ export interface OriginScope {
 }
 
 /** Whether a page may use a project: one of its domains, our own pages, or no page at all (no `Origin`). */
-export function isOriginAllowed(origin: string | null, scope: OriginScope): boolean {
-  return origin === null || env().appOrigins.includes(origin) || scope.allowsOrigin(origin)
+export function isOriginAllowed(request: Request, scope: OriginScope): boolean {
+  const origin = request.headers.get('origin')
+  return origin === null || isOwnOrigin(origin, request) || scope.allowsOrigin(origin)
 }
 
 const EXPOSED_HEADERS =
@@ -22,7 +23,7 @@ const TOKEN_LIST = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/
 /**
  * The CORS headers of an answer. Widgets run on any site and send beacons, which always carry credentials: the
  * page's own origin is reflected and never `*` (Fetch standard, "CORS protocol and credentials"). Reflecting
- * grants nothing by itself: no public route looks at a cookie.
+ * grants nothing by itself: a cookie counts only from our own pages.
  */
 export function corsHeaders(origin: string | null): Record<string, string> {
   if (origin === null) return { Vary: 'Origin' }

@@ -6,6 +6,7 @@ export interface Reply {
   status: number
   body: unknown
   headers: Record<string, string>
+  cookies?: readonly string[]
 }
 
 /** 200 with this body. */
@@ -16,6 +17,18 @@ export function ok(body: unknown, headers: Record<string, string> = {}): Reply {
 /** 201 with this body. */
 export function created(body: unknown): Reply {
   return { status: 201, body, headers: {} }
+}
+
+/**
+ * An answer of the account routes: data in their envelope. Old clients read some of it at top level too.
+ */
+export function success(
+  data: unknown,
+  more: { status?: number; message?: string; topLevel?: object; cookies?: readonly string[] } = {},
+): Reply {
+  const { status = 200, message, topLevel, cookies } = more
+  const body = { success: true, ...(message !== undefined && { message }), ...topLevel, data }
+  return { status, body, headers: {}, ...(cookies && { cookies }) }
 }
 
 /** The one shape of an error, which satisfies every old client: some read `error`, some `message`. */
@@ -65,6 +78,7 @@ const SECURITY_HEADERS = {
  */
 export function toResponse(reply: Reply, request: Request, headers: Record<string, string>): Response {
   const all = new Headers({ 'Cache-Control': 'no-store', ...SECURITY_HEADERS, ...headers, ...reply.headers })
+  for (const cookie of reply.cookies ?? []) all.append('Set-Cookie', cookie)
   if (reply.body === undefined) return new Response(null, { status: reply.status, headers: all })
 
   const text = JSON.stringify(reply.body)

@@ -1,6 +1,8 @@
 import { waitUntil } from '@vercel/functions'
 import type { z } from 'zod'
-import { type Access, authenticate, type Caller, type CallerOf } from '../auth/callers.js'
+import { type Access, authenticate, type Caller, type CallerOf, type Scope } from '../auth/callers.js'
+import { readCookie } from '../auth/cookies.js'
+import { isOwnOrigin } from '../auth/origins.js'
 import { AppError, invalidField } from '../errors.js'
 import { enforceLimit, type LimitState } from '../rate-limit/enforce.js'
 import { type PolicyName, policies } from '../rate-limit/policies.js'
@@ -17,6 +19,8 @@ const DEFAULT_MAX_BODY_BYTES = 64 * 1024
 export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
   summary: string
   access: A
+  /** What an API key has to be allowed; a route without one takes no API keys. */
+  scope?: Scope
   limit: PolicyName
   /** Path parameters, by the names in the path's template. */
   params?: z.ZodType<P>
@@ -41,6 +45,12 @@ export interface RequestContext {
   idempotencyKey: string | undefined
   /** The client asked for errors rather than repairs: `Prefer: handling=strict` (RFC 7240, section 4.4). */
   strict: boolean
+  /** The client's network, as limits count it. */
+  network: string
+  /** Whether the request comes from one of our own pages. */
+  fromOwnPage: boolean
+  /** A cookie that the client sent, for the one route that reads it. */
+  cookie(name: string): string | undefined
   /** Lets work go on after the answer; its failure is logged. */
   background(task: Promise<unknown>): void
   /** Logs a failure that does not change the answer. */
@@ -110,14 +120,14 @@ export function route<
       : (undefined as B)
     const origin = request.headers.get('origin')
     const project = (await declaration.project?.({ params, query, body, origin })) as S
-    if (project && !isOriginAllowed(origin, project)) throw new OriginRefused()
+    if (project && !isOriginAllowed(request, project)) throw new OriginRefused()
     return { params, query, body, project }
   }
 
   async function run(exchange: Exchange): Promise<Reply> {
     const context = contextOf(exchange)
-    const caller = await admit(exchange, declaration.access, context)
-    const key = policies[declaration.limit].per === 'caller' ? callerKey(caller) : networkKey(context)
+    const caller = await admit(exchange, declaration, context)
+    const key = policies[declaration.limit].per === 'caller' ? callerKey(caller, context) : context.network
     // The count and the project are two round trips to the database that need not wait for each other.
     const [limit, input] = await Promise.allSettled([
       enforceLimit(declaration.limit, key, context.now),
@@ -135,13 +145,14 @@ export function route<
 /** Authenticates, and counts a failure against its address: guessing is bounded, the right credentials never. */
 async function admit<A extends Access>(
   { request }: Exchange,
-  access: A,
+  { access, scope }: { access: A; scope?: Scope },
   context: RequestContext,
 ): Promise<CallerOf<A>> {
   try {
-    return authenticate(request, access)
+    return await authenticate(request, access, scope, context.now)
   } catch (error) {
-    await enforceLimit('authentication-failure', networkKey(context), context.now)
+    if (error instanceof AppError && error.code === 'unauthenticated')
+      await enforceLimit('authentication-failure', context.network, context.now)
     throw error
   }
 }
@@ -150,12 +161,8 @@ async function parse<T>(schema: z.ZodType<T> | undefined, input: unknown, prefix
   return schema ? validate(schema, input, prefix) : (undefined as T)
 }
 
-function callerKey(caller: Caller): string {
-  return caller.kind === 'public' ? caller.kind : caller.id
-}
-
-function networkKey(context: RequestContext): string {
-  return clientNetwork(context.clientAddress)
+function callerKey(caller: Caller, context: RequestContext): string {
+  return caller.kind === 'public' ? context.network : caller.id
 }
 
 function contextOf({ request, requestId, path }: Exchange): RequestContext {
@@ -164,11 +171,16 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
   const idempotencyKey = header('idempotency-key')?.trim()
   if (idempotencyKey && idempotencyKey.length > 255)
     throw invalidField('headers.idempotency-key', 'must have at most 255 characters')
+  const address = clientAddress(request)
+  const origin = header('origin')
   return {
     requestId,
     now: new Date(),
-    origin: header('origin'),
-    clientAddress: clientAddress(request),
+    origin,
+    clientAddress: address,
+    network: clientNetwork(address),
+    fromOwnPage: origin !== null && isOwnOrigin(origin, request),
+    cookie: name => readCookie(request, name),
     userAgent: header('user-agent') ?? '',
     idempotencyKey: idempotencyKey || undefined,
     strict: /(?:^|[,;\s])handling\s*=\s*"?strict\b/i.test(header('prefer') ?? ''),

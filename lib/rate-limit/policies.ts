@@ -26,6 +26,16 @@ export const policies = {
   health: { limit: 120, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Lists and single documents, for authenticated callers. */
   read: { limit: 300, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** What authenticated callers change. */
+  write: { limit: 120, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** New accounts. Tells whether an address is taken, so it is limited hard. */
+  register: { limit: 20, windowSeconds: 3_600, per: 'address', whenUnavailable: 'closed' },
+  /** Tries at a password, right or wrong; wrong ones are slowed down by account as well (`login-throttle`). */
+  login: { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'closed' },
+  /** Refreshed sessions and used one-time tokens. */
+  'account-token': { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'closed' },
+  /** Requests for a mail; what one address is sent is limited as well (`account-mails`). */
+  'account-mail': { limit: 20, windowSeconds: 3_600, per: 'address', whenUnavailable: 'closed' },
   /** Maintenance, called by the platform's cron and by operators. */
   maintenance: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Requests refused for missing or wrong credentials: bounds guessing, never locks out who has the right ones. */

@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { sessionCookies } from '../auth/cookies.js'
+import { AppError } from '../errors.js'
+import { type Reply, success } from './reply.js'
+import type { RequestContext } from './route.js'
+
+const TokenAnswer = z.object({
+  user: z.unknown(),
+  token: z.string().optional(),
+  refreshToken: z.string().optional(),
+  expiresIn: z.number().int(),
+})
+
+/** Who is signed in; old clients read `user` and `token` at top level, new ones under `data`. */
+export const SignedInAnswer = TokenAnswer.extend({ success: z.literal(true), data: TokenAnswer })
+
+/** What signing in produced, as the domain returns it. */
+interface Tokens {
+  user: unknown
+  token: string
+  refreshToken: string
+  expiresIn: number
+}
+
+/**
+ * Answers with the tokens, or hands them to the browser as cookies, which only our own pages may ask for: another
+ * site must not sign its visitor in to an account of its choosing.
+ *
+ * @throws {AppError} `forbidden` for a foreign page that asks for cookies.
+ */
+export function signedIn(
+  { user, token, refreshToken, expiresIn }: Tokens,
+  session: 'token' | 'cookie',
+  context: RequestContext,
+  status = 200,
+): Reply {
+  if (session === 'token') {
+    const data = { user, token, refreshToken, expiresIn }
+    return success(data, { status, topLevel: data })
+  }
+  if (!context.fromOwnPage) throw new AppError('forbidden', 'Session cookies are for our own pages.')
+  const data = { user, expiresIn }
+  return success(data, {
+    status,
+    topLevel: data,
+    cookies: sessionCookies({ token, refreshToken, expiresIn }),
+  })
+}
+
+/** The one answer of strict sign-up, whether or not the address was taken. */
+export function signUpReceived(): Reply {
+  return success(null, { status: 202, message: 'Check your inbox: we sent you a mail.' })
+}
+
+/** The one answer to whoever asks for a mail, whether or not there is such an address. */
+export function mailRequested(): Reply {
+  return success(null, { message: 'If there is an account with this address, a mail is on its way.' })
+}
