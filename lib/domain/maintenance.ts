@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { sweepAccountMail } from './account-mails.js'
+import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
+import { releaseStrayNumbers } from './phone-numbers.js'
 import { recountLeads } from './recount.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -17,6 +20,9 @@ interface Job {
 const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'lead-counts', run: recountRecentDays },
+  { name: 'mails', run: sweepAccountMail },
+  { name: 'stray-phone-numbers', run: releaseStrayNumbers },
+  { name: 'erasures', run: finishErasures },
 ]
 
 export const MaintenanceReport = z.object({

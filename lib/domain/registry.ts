@@ -1,9 +1,17 @@
 import type { DefinedCollection } from '../db/collection.js'
+import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
+import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
 import { events } from './events.js'
 import { leads } from './leads.js'
+import { loginFailures } from './login-throttle.js'
+import { mailOutbox } from './mail-outbox.js'
+import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
+import { sessions } from './sessions.js'
+import { userProfiles } from './user-profiles.js'
+import { users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
 
 /** What can be done with a collection without knowing its documents. */
@@ -11,10 +19,18 @@ export type AnyCollection = Pick<DefinedCollection<never>, 'name' | 'indexes' | 
 
 /** Every collection of the product: for readiness, maintenance and the operators' scripts. */
 export const allCollections: readonly AnyCollection[] = [
+  apiKeys,
   chatSessions,
+  erasures,
   eventCounts,
   events,
   leads,
+  loginFailures,
+  mailOutbox,
+  phoneNumbers,
   rateCounters,
+  sessions,
+  userProfiles,
+  users,
   widgetConfigs,
 ]

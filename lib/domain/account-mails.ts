@@ -1,0 +1,62 @@
+import { env } from '../env.js'
+import type { Message } from '../mail/mail.js'
+import { addressTaken, passwordChanged, resetPassword, verifyEmail } from '../mail/templates.js'
+import { enqueueMail, type MailKind, sweepMail } from './mail-outbox.js'
+import { countHit } from './rate-counters.js'
+import { findUserByEmail, issueOneTimeToken, nameOf } from './users.js'
+
+/** What enqueuing has to know of the request it came with. */
+interface MailRequest {
+  now: Date
+  background(task: Promise<unknown>): void
+}
+
+/** How many mails of a kind one address is sent in an hour, whoever asks for them. */
+const HOURLY_MAILS = 5
+
+/**
+ * Puts a mail into the outbox, and sends it after the answer. Beyond the hourly limit of its address nothing is
+ * sent and nothing said: nobody's inbox is flooded, and the answer tells nothing about the address.
+ */
+export async function enqueueAccountMail(kind: MailKind, to: string, request: MailRequest): Promise<void> {
+  const { now } = request
+  const { count } = await countHit(`mail:${kind}`, to, 3_600, now)
+  if (count > HOURLY_MAILS * env().rateLimitScale) return
+  await enqueueMail(kind, to, now)
+  request.background(sweepAccountMail(now))
+}
+
+/** Sends the mails that are due. What is left stays for the next sweep. */
+export function sweepAccountMail(now: Date): ReturnType<typeof sweepMail> {
+  return sweepMail(compose, now)
+}
+
+/** Writes a mail at the moment it is sent: only then a link's token comes into being. */
+async function compose(kind: MailKind, to: string, now: Date): Promise<Message | undefined> {
+  switch (kind) {
+    case 'verify-email': {
+      const issued = await issueOneTimeToken(to, 'verifyEmail', now)
+      return issued && { to, ...verifyEmail({ ...nameOf(issued), link: page('verify-email', issued.token) }) }
+    }
+    case 'reset-password': {
+      const issued = await issueOneTimeToken(to, 'resetPassword', now)
+      return (
+        issued && { to, ...resetPassword({ ...nameOf(issued), link: page('reset-password', issued.token) }) }
+      )
+    }
+    case 'address-taken': {
+      const user = await findUserByEmail(to)
+      const links = { loginLink: env().appUrl, resetLink: page('forgot-password') }
+      return user ? { to, ...addressTaken({ ...nameOf(user), ...links }) } : undefined
+    }
+    case 'password-changed': {
+      const user = await findUserByEmail(to)
+      return user ? { to, ...passwordChanged(nameOf(user)) } : undefined
+    }
+  }
+}
+
+/** A token goes into the fragment: it reaches no server, no log and no `Referer`. */
+function page(name: string, token?: string): string {
+  return `${env().appUrl}/account/${name}${token === undefined ? '' : `#token=${token}`}`
+}
