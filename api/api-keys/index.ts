@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { ownerIdOf } from '../../lib/auth/callers.js'
+import { ApiKeyInput, createApiKey, listApiKeys, PublicApiKey } from '../../lib/domain/api-keys.js'
+import { success } from '../../lib/http/reply.js'
+import { route } from '../../lib/http/route.js'
+import { serve } from '../../lib/http/serve.js'
+
+const GET = route(
+  {
+    summary: 'The API keys of the caller; for an admin, of everybody',
+    access: 'account',
+    limit: 'read',
+    responses: { 200: { description: 'The keys, without their secrets', schema: z.array(PublicApiKey) } },
+  },
+  async ({ caller }) => success(await listApiKeys(ownerIdOf(caller))),
+)
+
+const POST = route(
+  {
+    summary: 'Make an API key',
+    access: 'account',
+    limit: 'write',
+    body: ApiKeyInput,
+    responses: {
+      201: { description: 'The key, this once', schema: z.object({ key: z.string(), apiKey: PublicApiKey }) },
+    },
+  },
+  async ({ body, caller, context }) =>
+    success(await createApiKey(body, ownerIdOf(caller), context.now), { status: 201 }),
+)
+
+export default serve('/api/api-keys', { GET, POST })

@@ -1,0 +1,4 @@
+import { serve } from '../../lib/http/serve.js'
+import { registerRoute } from './register.js'
+
+export default serve('/api/auth/signup', { POST: registerRoute })
