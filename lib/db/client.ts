@@ -67,7 +67,7 @@ async function connect(): Promise<Db> {
   }
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
-  return client.db(databaseName(mongoUri))
+  return client.db(databaseNameOf(mongoUri))
 }
 
 /** Without the driver's own sentence where it cannot read the URI: it quotes that, with the password in it. */
@@ -80,7 +80,7 @@ function createClient(uri: string): MongoClient {
 }
 
 /** The database that a URI names; one without a name means `leadline`, not the driver's `test`. */
-function databaseName(uri: string): string {
+export function databaseNameOf(uri: string): string {
   const [, name] = /^[^:]+:\/\/[^/?]+\/([^?]+)/.exec(uri) ?? []
   return name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name)
 }

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { MongoClient } from 'mongodb'
+import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
+import type { Flags } from './command.js'
+import { hostsOf } from './hosts.js'
+import { readSettings } from './settings.js'
+import { UsageError } from './usage-error.js'
+
+/** The flags of every script that writes. */
+export const WRITE_FLAGS = {
+  apply: { type: 'boolean', help: 'write; without it nothing is changed' },
+  yes: {
+    type: 'string',
+    value: 'DATABASE',
+    help: 'the name of a database that is not on this machine, to confirm it',
+  },
+} as const satisfies Flags
+
+/** The database that a script works on. */
+export interface Target {
+  /** Host and database, without credentials. */
+  description: string
+  databaseName: string
+  /** On this machine. */
+  local: boolean
+}
+
+/**
+ * Works on the database that `MONGO_URI` names, else on the embedded one of `DATA_DIRECTORY`: the running one if
+ * there is one, else one that is opened for the while. The product's own connection leads there.
+ */
+export async function withTarget<T>(work: (target: Target) => Promise<T>): Promise<T> {
+  const settings = readSettings(process.cwd(), process.env)
+  const opened = settings.mongoUri
+    ? { uri: settings.mongoUri, close: async () => {} }
+    : await openEmbedded(settings.dataDirectory)
+  const given = Object.fromEntries(
+    Object.entries(settings.variables).filter(([, value]) => value !== undefined),
+  )
+  Object.assign(process.env, given, { MONGO_URI: opened.uri })
+  delete process.env.MONGODB_URI
+  try {
+    const databaseName = databaseNameOf(opened.uri)
+    const hosts = hostsOf(opened.uri)
+    return await work({
+      description: `${databaseName} on ${hosts.map(host => host.name).join(', ')}`,
+      databaseName,
+      local: hosts.every(host => host.isLoopback),
+    })
+  } finally {
+    await closeDatabase()
+    await opened.close()
+  }
+}
+
+/**
+ * Says where a script is about to write, and asks for the name of a database that is not on this machine. Returns
+ * whether to write.
+ *
+ * @throws {UsageError} when the name is not given or another.
+ */
+export async function confirmWrite(
+  target: Target,
+  { apply, yes }: { apply: boolean; yes: string | undefined },
+): Promise<boolean> {
+  if (!apply) {
+    console.error(`Dry run on ${target.description}: nothing is written. --apply writes.`)
+    return false
+  }
+  console.error(`Writing to ${target.description}.`)
+  if (target.local || yes === target.databaseName) return true
+  if (yes !== undefined) throw new UsageError(`--yes says ${yes}, but the database is ${target.databaseName}`)
+  if (!process.stdin.isTTY)
+    throw new UsageError(`this database is not on this machine: confirm it with --yes ${target.databaseName}`)
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const typed = await terminal.question(`Type the name of the database to go on: `)
+  terminal.close()
+  if (typed.trim() !== target.databaseName) throw new UsageError('another name was typed: nothing is written')
+  return true
+}
+
+async function openEmbedded(dataDirectory: string): Promise<{ uri: string; close(): Promise<void> }> {
+  const running = await readFile(join(dataDirectory, 'db.uri'), 'utf8').catch(() => '')
+  if (running.trim() !== '' && (await answers(running.trim())))
+    return { uri: running.trim(), close: async () => {} }
+  const { serveDirectory } = await import('../embedded-db/serve-directory.js')
+  return serveDirectory({ directory: dataDirectory })
+}
+
+/** A server that was killed leaves its address behind. */
+async function answers(uri: string): Promise<boolean> {
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 1_000 })
+  try {
+    await client.db('admin').command({ ping: 1 })
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.close()
+  }
+}
