@@ -17,7 +17,7 @@ const CONNECTION_TIMEOUT_MS = 5_000
 const IDLE_TIMEOUT_MS = 10_000
 
 /** The whole of it: a server that dribbles is never silent. */
-const SEND_TIMEOUT_MS = 20_000
+const SEND_TIMEOUT_MS = 15_000
 
 /**
  * Hands one message to an SMTP server, over a connection of its own: a function may be suspended before a kept

@@ -111,6 +111,6 @@ ${parts.map(partAsHtml)}
 function partAsHtml(part: Part): Markup {
   if (typeof part === 'string') return html`<p style="margin:0 0 16px">${part}</p>\n`
   const { label, link } = part
-  return html`<p style="margin:0 0 8px"><a href="${link}" style="display:inline-block;padding:12px 20px;background:#1a4fd0;color:#ffffff;border-radius:6px;text-decoration:none">${label}</a></p>
+  return html`<p style="margin:0 0 8px"><a href="${link}" style="display:inline-block;padding:12px 20px;background:#2563eb;color:#ffffff;border-radius:6px;text-decoration:none">${label}</a></p>
 <p style="margin:0 0 16px;font-size:13px;color:#5b6577;word-break:break-all">${link}</p>\n`
 }

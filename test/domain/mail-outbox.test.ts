@@ -179,7 +179,7 @@ describe('a sweep', () => {
       await enqueueMail('verify-email', to, NOW)
     const startedAt = Date.now()
     const clock = vi.spyOn(Date, 'now').mockReturnValue(startedAt)
-    transport.mockImplementationOnce(async () => void clock.mockReturnValue(startedAt + 25_000))
+    transport.mockImplementationOnce(async () => void clock.mockReturnValue(startedAt + 10_000))
 
     expect(await sweepMail(compose, NOW)).toMatchObject({ sent: 1, left: 2 })
   })
@@ -284,7 +284,7 @@ describe('a sweep that is lost', () => {
     await enqueueMail('verify-email', 'next@example.com', later(1))
     const startedAt = Date.now()
     const clock = vi.spyOn(Date, 'now').mockReturnValue(startedAt)
-    transport.mockImplementationOnce(async () => void clock.mockReturnValue(startedAt + 19_000))
+    transport.mockImplementationOnce(async () => void clock.mockReturnValue(startedAt + 9_000))
     let leasedUntil: Date | undefined
     transport.mockImplementationOnce(async () => {
       leasedUntil = (await stored()).find(({ state }) => state === 'sending')?.dueAt
@@ -292,7 +292,7 @@ describe('a sweep that is lost', () => {
 
     await sweepMail(compose, later(1))
 
-    expect(leasedUntil).toEqual(later(1 + 19_000 + 2 * MINUTE_MS))
+    expect(leasedUntil).toEqual(later(1 + 9_000 + 2 * MINUTE_MS))
   })
 
   it('is not repeated for ever by a mail that is what loses it', async () => {
