@@ -1,4 +1,4 @@
-// What the pages behind mailed links share. The token is in the fragment, which browsers keep to themselves, and
+// What the account pages share. A mailed link's token is in the fragment, which browsers keep to themselves, and
 // it is spent by pressing the button only: mail scanners open links too.
 
 const INCOMPLETE = 'This link is not complete. Open it from the mail again, or copy all of it.'
@@ -9,8 +9,9 @@ const PATIENCE_MS = 30_000
 const form = document.querySelector('form')
 const button = document.querySelector('button')
 const outcome = document.querySelector('#outcome')
-const password = document.querySelector('#password')
+const field = document.querySelector('input[name]')
 const shown = document.querySelector('#shown')
+const needsToken = 'token' in form.dataset
 
 function token() {
   return new URLSearchParams(location.hash.slice(1)).get('token') ?? ''
@@ -24,14 +25,17 @@ function say(kind, text) {
 /** Also for a newer link that is opened in the same tab, which does not load the page again. */
 function begin() {
   form.hidden = false
-  button.disabled = token() === ''
+  button.disabled = needsToken && token() === ''
   if (button.disabled) say('problem', INCOMPLETE)
   else say('none', '')
 }
 
 /** Resolves to what went wrong, or to undefined. */
 async function send() {
-  const body = JSON.stringify({ token: token(), ...(password && { password: password.value }) })
+  const body = JSON.stringify({
+    ...(needsToken && { token: token() }),
+    ...(field && { [field.name]: field.value }),
+  })
   let response
   try {
     response = await fetch(form.action, {
@@ -69,7 +73,7 @@ async function submit(event) {
 }
 
 function showPassword() {
-  if (password) password.type = shown.checked ? 'text' : 'password'
+  if (shown) field.type = shown.checked ? 'text' : 'password'
 }
 
 form.addEventListener('submit', submit)

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
-const pages = ['verify-email', 'reset-password']
+const pages = ['verify-email', 'reset-password', 'forgot-password']
 
 describe.each(pages)('the page %s', page => {
   const source = readFileSync(join(root, `public/account/${page}.html`), 'utf8')
@@ -21,6 +21,10 @@ describe.each(pages)('the page %s', page => {
       expect(existsSync(join(root, 'public', path ?? '')), path).toBe(true)
   })
 
+  it('sends a token where it is behind a mailed link', () => {
+    expect(source.includes(' data-token ')).toBe(page !== 'forgot-password')
+  })
+
   it('posts to a route of ours, and never puts a password into an address', () => {
     expect(attribute('action')).toEqual([`/api/auth/${page}`])
     expect(attribute('method')).toEqual(['post'])
@@ -34,9 +38,10 @@ describe.each(pages)('the page %s', page => {
 class FakeElement extends EventTarget {
   action = '/api/auth/reset-password'
   checked = false
-  dataset: Record<string, string> = { done: 'Done.' }
+  dataset: Record<string, string> = { done: 'Done.', token: '' }
   disabled = true
   hidden = false
+  name = 'password'
   textContent = ''
   type = 'password'
   value = ''
@@ -60,7 +65,7 @@ describe('the script of the pages', () => {
   const replaceState = vi.fn()
   let browser: EventTarget
   let location: { hash: string; pathname: string }
-  let elements: Record<'form' | 'button' | '#outcome' | '#password' | '#shown', FakeElement>
+  let elements: Record<'form' | 'button' | '#outcome' | 'input[name]' | '#shown', FakeElement>
 
   async function load(hash: string) {
     location = { hash, pathname: '/account/reset-password.html' }
@@ -91,7 +96,7 @@ describe('the script of the pages', () => {
       form: new FakeElement(),
       button: new FakeElement(),
       '#outcome': new FakeElement(),
-      '#password': new FakeElement(),
+      'input[name]': new FakeElement(),
       '#shown': new FakeElement(),
     }
   })
@@ -105,7 +110,7 @@ describe('the script of the pages', () => {
 
   it('sends token and password when the button is pressed, without cookies, and forgets the token', async () => {
     await load('#token=ab_c-1')
-    elements['#password'].value = 'correct horse'
+    elements['input[name]'].value = 'correct horse'
 
     const submit = await press()
 
@@ -161,6 +166,19 @@ describe('the script of the pages', () => {
     expect(replaceState).not.toHaveBeenCalled()
 
     await press()
+    expect(shown()).toEqual(['done', 'Done.'])
+  })
+
+  it('needs no token on a page that is not behind a link', async () => {
+    delete elements.form.dataset.token
+    elements['input[name]'].name = 'email'
+    elements['input[name]'].value = 'asha@example.com'
+    await load('')
+    expect(elements.button.disabled).toBe(false)
+
+    await press()
+
+    expect(JSON.parse(String(server.mock.lastCall?.[1]?.body))).toEqual({ email: 'asha@example.com' })
     expect(shown()).toEqual(['done', 'Done.'])
   })
 
