@@ -3,7 +3,7 @@ import { ApiKeyInput, createApiKey, listApiKeys, revokeApiKey, Scope } from '../
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
 import { confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
-import { UsageError } from './support/usage-error.js'
+import { UsageError } from './dev/usage-error.js'
 
 const line: CommandLine = {
   name: 'npm run api-key --',

@@ -58,5 +58,5 @@ async function compose(kind: MailKind, to: string, now: Date): Promise<Message |
 
 /** A token goes into the fragment: it reaches no server, no log and no `Referer`. */
 function page(name: string, token?: string): string {
-  return `${env().appUrl}/account/${name}${token === undefined ? '' : `#token=${token}`}`
+  return `${env().appUrl}/account/${name}.html${token === undefined ? '' : `#token=${token}`}`
 }

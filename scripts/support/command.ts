@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { UsageError } from './usage-error.js'
+import { UsageError } from '../dev/usage-error.js'
 
 type ParseOptions = NonNullable<ParseArgsConfig['options']>
 

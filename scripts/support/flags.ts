@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { UsageError } from './usage-error.js'
+import { UsageError } from '../dev/usage-error.js'
 
 /**
  * Reads what was given for a flag by the product's own schema.

@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers'
-import { UsageError } from './usage-error.js'
+import { UsageError } from '../dev/usage-error.js'
 
 /** A password from standard input: the first line of what is piped in. */
 export async function passwordFromInput(): Promise<string> {

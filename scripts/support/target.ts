@@ -5,8 +5,8 @@ import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
 import type { Flags } from './command.js'
 import { hostsOf } from './hosts.js'
-import { readSettings } from './settings.js'
-import { UsageError } from './usage-error.js'
+import { readSettings } from '../dev/settings.js'
+import { UsageError } from '../dev/usage-error.js'
 
 /** The flags of every script that writes. */
 export const WRITE_FLAGS = {
