@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { ApiKeyInput, createApiKey, listApiKeys, revokeApiKey, Scope } from '../lib/domain/api-keys.js'
+import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
 import { confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
-import { UsageError } from './dev/usage-error.js'
 
 const line: CommandLine = {
   name: 'npm run api-key --',

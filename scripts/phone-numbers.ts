@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phone-numbers.js'
+import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
-import { UsageError } from './dev/usage-error.js'
 
 const BATCH = 500
 

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
-import type { Flags } from './command.js'
-import { hostsOf } from './hosts.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
+import type { Flags } from './command.js'
+import { hostsOf } from './hosts.js'
 
 /** The flags of every script that writes. */
 export const WRITE_FLAGS = {

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { DryMongoBinary, MongoBinary, MongoMemoryServer } from 'mongodb-memory-server'
+import { hostsOf, memberHosts } from '../../scripts/support/hosts.js'
 import { isDatabaseOf } from './database-name.js'
-import { assertLoopback, hostsOf, memberHosts } from './loopback.js'
+import { assertLoopback } from './loopback.js'
 
 const MONGOD_START_TIMEOUT_MS = 10_000
 const GIVEN_SERVER_TIMEOUT_MS = 3_000

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { assertLoopback, hostsOf, memberHosts } from './loopback.js'
+import { hostsOf, memberHosts } from '../../scripts/support/hosts.js'
+import { assertLoopback } from './loopback.js'
 
 describe('a connection string', () => {
   it.each([
