@@ -1,22 +1,39 @@
 import { z } from 'zod'
+import { type Caller, editorOf } from '../../lib/auth/callers.js'
+import { saveOrSuggest, WidgetConfigInput } from '../../lib/domain/widget-config-writes.js'
 import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'
-import { ok } from '../../lib/http/reply.js'
+import { ok, sharedBriefly } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
+
+const params = z.object({ projectId: ProjectId })
 
 const GET = route(
   {
     summary: "A project's widget configuration",
     access: 'public',
     limit: 'config',
-    params: z.object({ projectId: ProjectId }),
+    params,
     project: ({ params }) => findWidgetConfig(params.projectId),
     responses: { 200: { description: 'The configuration, defaults merged in', schema: PublicWidgetConfig } },
   },
   ({ project }) => (project.stale ? ok(project.config) : ok(project.config, sharedBriefly)),
 )
 
-/** Every page view of every microsite asks for this: the shared cache answers most, and a change shows in a minute. */
-const sharedBriefly = { 'Cache-Control': 'public, max-age=0, s-maxage=60, stale-while-revalidate=600' }
+const write = route(
+  {
+    summary:
+      "Change a project's configuration; what an old widget sends without a key is kept as a suggestion",
+    access: 'anyone',
+    limit: 'config-write',
+    params,
+    body: WidgetConfigInput,
+    responses: { 200: { description: 'The stored configuration', schema: PublicWidgetConfig } },
+  },
+  async ({ params, body, caller, context }) =>
+    ok(await saveOrSuggest(params.projectId, body, editor(caller), context.now)),
+)
 
-export default serve('/api/widget-config/:projectId', { GET })
+const editor = (caller: Caller) => (caller.kind === 'public' ? undefined : editorOf(caller))
+
+export default serve('/api/widget-config/:projectId', { GET, POST: write, PUT: write })

@@ -1,6 +1,7 @@
 import type { ObjectId } from 'mongodb'
 import type { ApiKey, Scope } from '../domain/api-keys.js'
 import type { DataScope } from '../domain/data-scope.js'
+import type { Editor } from '../domain/project-ownership.js'
 import type { User } from '../domain/users.js'
 import { AppError } from '../errors.js'
 
@@ -118,4 +119,37 @@ export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): D
 /** Whose things a caller manages: its own, or everybody's (undefined) for an admin. */
 export function ownerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefined {
   return caller.kind === 'user' ? caller.user._id : undefined
+}
+
+/**
+ * Whose projects a caller may change, and how histories call it.
+ *
+ * @throws {AppError} `unauthenticated` for the public, `forbidden` for what has no business with projects.
+ */
+export function editorOf(caller: Caller): Editor {
+  switch (caller.kind) {
+    case 'public':
+      throw new AppError('unauthenticated')
+    case 'admin':
+      return { id: caller.id, isAdmin: true, mayEdit: () => true }
+    case 'user':
+      return ownerAsEditor(caller.id, caller.user._id)
+    case 'service':
+      return keyAsEditor(caller)
+    case 'cron':
+      throw new AppError('forbidden')
+  }
+}
+
+function ownerAsEditor(id: string, ownerId: ObjectId): Editor {
+  return { id, isAdmin: false, ownerId, mayEdit: config => config.ownerId?.equals(ownerId) ?? false }
+}
+
+function keyAsEditor({ id, key }: ServiceCaller): Editor {
+  if (!key.scopes.includes('widgets:write')) throw new AppError('forbidden')
+  const { ownerId, microsites } = key
+  const owner = ownerId ? ownerAsEditor(id, ownerId) : { id, isAdmin: true, mayEdit: () => true }
+  if (!microsites) return owner
+  const mayEdit: Editor['mayEdit'] = config => microsites.includes(config.projectId) && owner.mayEdit(config)
+  return { ...owner, isAdmin: false, mayEdit }
 }

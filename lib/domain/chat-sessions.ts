@@ -32,6 +32,8 @@ export const chatSessions = collection<ChatSession>({
     // The chat behind a lead, and all chats of a person.
     { name: 'leadId', key: { leadId: 1 } },
     { name: 'phone_newest', key: { phone: 1, createdAt: -1 } },
+    // Those of a project, when it changes hands.
+    { name: 'projectId', key: { projectId: 1 } },
     // One chat, once; rows of the old store have no session id.
     {
       name: 'session',

@@ -39,6 +39,28 @@ export function captureFreeForm(value: unknown): FreeForm {
   return budget.cut ? { ...captured, truncated: true } : captured
 }
 
+/**
+ * Free-form data from somebody who can mend it: what cannot be stored as it is is refused, and nothing is cut.
+ */
+export const StrictFreeForm = z.record(z.string(), z.unknown()).superRefine((value, context) => {
+  const budget: Budget = { keys: MAX_KEYS, characters: MAX_CHARACTERS, cut: false }
+  const path = findUnstorable(value, [])
+  if (path) context.addIssue({ code: 'custom', path, message: 'is no name that can be stored' })
+  else if (copy(value, 0, budget) && budget.cut)
+    context.addIssue({ code: 'custom', path: [], message: 'is too large or nested too deep' })
+})
+
+function findUnstorable(value: unknown, path: readonly (string | number)[]): (string | number)[] | undefined {
+  if (typeof value !== 'object' || value === null || path.length > MAX_DEPTH) return undefined
+  for (const [key, inner] of Object.entries(value)) {
+    const at = [...path, Array.isArray(value) ? Number(key) : key]
+    if (!Array.isArray(value) && !isStorableKey(key)) return at
+    const found = findUnstorable(inner, at)
+    if (found) return found
+  }
+  return undefined
+}
+
 interface Budget {
   keys: number
   characters: number

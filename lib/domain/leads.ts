@@ -89,6 +89,8 @@ export const leads = collection<Lead>({
     { name: 'microsite_newest', key: { microsite: 1, createdAt: -1, _id: -1 } },
     { name: 'owner_newest', key: { ownerId: 1, createdAt: -1, _id: -1 } },
     { name: 'newest', key: { createdAt: -1, _id: -1 } },
+    // Those of a project, when it changes hands.
+    { name: 'projectId', key: { projectId: 1 } },
   ],
 })
 

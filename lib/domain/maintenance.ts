@@ -3,6 +3,7 @@ import { sweepAccountMail } from './account-mails.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { releaseStrayNumbers } from './phone-numbers.js'
+import { finishHandOvers } from './project-ownership.js'
 import { recountLeads } from './recount.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -20,6 +21,7 @@ interface Job {
 const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'lead-counts', run: recountRecentDays },
+  { name: 'hand-overs', run: finishHandOvers },
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },

@@ -9,7 +9,7 @@ import { hostOf } from './hosts.js'
 export const ProjectId = z.string().trim().min(1).max(200)
 
 /** The texts and looks that a widget shows; each has a default, so a stored configuration may be partial. */
-const Appearance = z.object({
+export const Appearance = z.object({
   agentName: z.string(),
   avatarUrl: z.string(),
   primaryColor: z.string(),
@@ -25,7 +25,7 @@ const Appearance = z.object({
 type Appearance = z.infer<typeof Appearance>
 
 /** Facts about the property. Prices are pairs, since a configuration ("3.5 BHK") can be no key in MongoDB. */
-const PropertyInfo = z
+export const PropertyInfo = z
   .object({
     availableBhk: z.array(z.string()),
     amenities: z.array(z.string()),
@@ -33,21 +33,46 @@ const PropertyInfo = z
   })
   .partial()
   .catchall(z.unknown())
+export type PropertyInfo = z.infer<typeof PropertyInfo>
 
-export const WidgetConfig = Appearance.partial().extend({
-  _id: z.instanceof(ObjectId),
-  projectId: ProjectId,
+/** What the owner of a project writes, and what its revisions keep. */
+export const Settings = Appearance.partial().extend({
   propertyInfo: PropertyInfo.optional(),
   /** Host names that may use this project; none means any. */
   domains: z.array(z.string()),
   /** Country of phone numbers without a country code, ISO 3166-1 alpha-2. */
   phoneCountry: z.string().length(2).optional(),
+})
+export type Settings = z.infer<typeof Settings>
+
+/** The settings as they were until somebody changed them. */
+const Revision = z.object({
+  revision: z.number().int().positive(),
+  settings: Settings,
+  /** When they were replaced, and by whom. */
+  replacedAt: z.date(),
+  replacedBy: z.string(),
+})
+export type Revision = z.infer<typeof Revision>
+
+export const WidgetConfig = Settings.extend({
+  _id: z.instanceof(ObjectId),
+  projectId: ProjectId,
   ownerId: z.instanceof(ObjectId).optional(),
   revision: z.number().int().positive(),
+  /** The last versions, newest last. */
+  revisions: z.array(Revision).optional(),
+  /** What an old widget without a key would have written; its owner may. */
+  suggestion: z.object({ propertyInfo: PropertyInfo, suggestedAt: z.date() }).optional(),
+  /** When the project changed hands, until all its leads and chats carry the new owner. */
+  ownerChangedAt: z.date().optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })
 export type WidgetConfig = z.infer<typeof WidgetConfig>
+
+/** The index on domains covers these documents only: a query has to say so to use it. */
+const listsDomains = { 'domains.0': { $exists: true } }
 
 export const widgetConfigs = collection<WidgetConfig>({
   name: 'widgetconfigs',
@@ -59,10 +84,16 @@ export const widgetConfigs = collection<WidgetConfig>({
       name: 'domains',
       key: { domains: 1 },
       unique: true,
-      partialFilterExpression: { 'domains.0': { $exists: true } },
+      partialFilterExpression: listsDomains,
     },
     // The projects of an account.
     { name: 'ownerId', key: { ownerId: 1 } },
+    // Those whose leads and chats are being handed over.
+    {
+      name: 'ownerChangedAt',
+      key: { ownerChangedAt: 1 },
+      partialFilterExpression: { ownerChangedAt: { $exists: true } },
+    },
   ],
 })
 
@@ -137,9 +168,38 @@ export async function findWidgetConfig(projectId: string): Promise<FoundWidgetCo
     stale = true
   }
   return {
-    config: toPublic(projectId, stored ?? undefined),
+    config: toPublicConfig(projectId, stored ?? undefined),
     stale,
     allowsOrigin: origin => allowsOrigin(stored?.domains, origin),
+  }
+}
+
+/** Which project a page belongs to, from its domain. */
+export const ProjectOfDomain = z.object({
+  projectId: z.string(),
+  domain: z.string(),
+  source: z.enum(['database', 'auto_detected']),
+})
+
+/**
+ * The project that lists a domain, or is named after it; a domain of nobody is a project of its own. Answers that
+ * also while the database is away, and says that it may be wrong (`stale`).
+ */
+export async function findProjectByDomain(
+  text: string,
+): Promise<z.infer<typeof ProjectOfDomain> & { stale: boolean }> {
+  const domain = hostOf(text) || text.trim().toLowerCase()
+  try {
+    const configs = await widgetConfigs.open()
+    const named = { projection: { projectId: 1 } }
+    const stored =
+      (await configs.findOne({ domains: domain, ...listsDomains }, named)) ??
+      (await configs.findOne({ projectId: domain }, named))
+    const source = stored ? 'database' : 'auto_detected'
+    return { projectId: stored?.projectId ?? domain, domain, source, stale: false }
+  } catch (error) {
+    if (!(translateDatabaseError(error) instanceof AppError)) throw error
+    return { projectId: domain, domain, source: 'auto_detected', stale: true }
   }
 }
 
@@ -179,13 +239,16 @@ export const PublicWidgetConfig = Appearance.extend({
   projectId: ProjectId,
   propertyInfo: z.record(z.string(), z.unknown()),
   domains: z.array(z.string()),
+  phoneCountry: z.string().optional(),
+  /** Counts the changes; 0 while nothing is stored. Sent back with a change, it guards against overwriting another. */
+  revision: z.number().int(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })
 export type PublicWidgetConfig = z.infer<typeof PublicWidgetConfig>
 
 /** Stored fields over the defaults; a project that is not stored is its own id. */
-function toPublic(projectId: string, stored: WidgetConfig | undefined): PublicWidgetConfig {
+export function toPublicConfig(projectId: string, stored: WidgetConfig | undefined): PublicWidgetConfig {
   const id = stored?._id.toHexString() ?? projectId
   const { pricing, ...facts } = stored?.propertyInfo ?? {}
   return {
@@ -200,6 +263,8 @@ function toPublic(projectId: string, stored: WidgetConfig | undefined): PublicWi
       ...(pricing && { pricing: Object.fromEntries(pricing.map(p => [p.configuration, p.price])) }),
     },
     domains: stored?.domains ?? [],
+    ...(stored?.phoneCountry !== undefined && { phoneCountry: stored.phoneCountry }),
+    revision: stored?.revision ?? 0,
     createdAt: stored?.createdAt ?? DEFAULTS_CHANGED_AT,
     updatedAt: stored?.updatedAt ?? DEFAULTS_CHANGED_AT,
   }

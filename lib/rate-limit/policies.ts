@@ -22,6 +22,8 @@ export const policies = {
   events: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Widget configuration: mostly answered by the shared cache in front of us. */
   config: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
+  /** Changes of it, and what old widgets without a key suggest. */
+  'config-write': { limit: 60, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Probes of uptime monitors. */
   health: { limit: 120, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Lists and single documents, for authenticated callers. */

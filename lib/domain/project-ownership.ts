@@ -1,0 +1,92 @@
+import type { ObjectId } from 'mongodb'
+import { AppError } from '../errors.js'
+import { chatSessions } from './chat-sessions.js'
+import { leads } from './leads.js'
+import { type WidgetConfig, widgetConfigs } from './widget-configs.js'
+
+/** After this long no capture that began under the old owner can still be writing. */
+const SETTLED_MS = 60 * 1000
+
+/** Who changes a project. */
+export interface Editor {
+  /** For histories. */
+  id: string
+  isAdmin: boolean
+  /** Whose projects it edits and creates; nobody's for an admin. */
+  ownerId?: ObjectId
+  mayEdit(config: Pick<WidgetConfig, 'ownerId' | 'projectId'>): boolean
+}
+
+/**
+ * Lets an admin create any project, and others one whose id nobody has and that has no data yet: nobody gets at
+ * existing leads by claiming the id that they were captured under.
+ *
+ * @throws {AppError} `not_found`, as for a project of somebody else.
+ */
+export async function assertMayCreate(projectId: string, editor: Editor): Promise<void> {
+  if (editor.isAdmin) return
+  const { ownerId } = editor
+  if (!editor.mayEdit({ projectId, ...(ownerId && { ownerId }) })) throw new AppError('not_found')
+  const captured = [{ projectId }, { microsite: projectId }]
+  const [lead, chat] = await Promise.all([
+    (await leads.open()).findOne({ $or: captured }, { projection: { _id: 1 } }),
+    (await chatSessions.open()).findOne({ $or: captured }, { projection: { _id: 1 } }),
+  ])
+  if (lead ?? chat) throw new AppError('not_found')
+}
+
+/**
+ * Gives a project to an owner, or to nobody, and its leads and chats with it. The project changes hands in one
+ * write that remembers what is left to do; a crash in the middle is mended by `finishHandOvers`.
+ *
+ * @throws {AppError} `not_found` for a project that is not stored.
+ */
+export async function handOver(
+  projectId: string,
+  ownerId: ObjectId | undefined,
+  now: Date,
+): Promise<WidgetConfig> {
+  const configs = await widgetConfigs.openGuarded()
+  const config = await configs.findOneAndUpdate(
+    { projectId },
+    ownerId
+      ? { $set: { ownerId, ownerChangedAt: now, updatedAt: now } }
+      : { $set: { ownerChangedAt: now, updatedAt: now }, $unset: { ownerId: '' } },
+    { returnDocument: 'after' },
+  )
+  if (!config) throw new AppError('not_found')
+  await restamp(projectId, ownerId)
+  return config
+}
+
+/**
+ * Hands over what captures that were under way have still written under the old owner, and what a crash left.
+ * Returns how many projects are done.
+ */
+export async function finishHandOvers(now: Date): Promise<number> {
+  const configs = await widgetConfigs.open()
+  const settled = configs.find({ ownerChangedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+  let finished = 0
+  for await (const { _id, projectId, ownerId, ownerChangedAt } of settled) {
+    if (ownerChangedAt === undefined) continue
+    await restamp(projectId, ownerId)
+    // Unless it changed hands again meanwhile.
+    const done = await configs.updateOne({ _id, ownerChangedAt }, { $unset: { ownerChangedAt: '' } })
+    finished += done.modifiedCount
+  }
+  return finished
+}
+
+/** Sets the owner wherever it is another: what was done before is not done again. */
+async function restamp(projectId: string, ownerId: ObjectId | undefined): Promise<void> {
+  const [allLeads, allChats] = await Promise.all([leads.open(), chatSessions.open()])
+  if (ownerId) {
+    const others = { projectId, ownerId: { $ne: ownerId } }
+    await allLeads.updateMany(others, { $set: { ownerId } })
+    await allChats.updateMany(others, { $set: { ownerId } })
+    return
+  }
+  const owned = { projectId, ownerId: { $exists: true } }
+  await allLeads.updateMany(owned, { $unset: { ownerId: '' } })
+  await allChats.updateMany(owned, { $unset: { ownerId: '' } })
+}
