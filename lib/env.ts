@@ -54,6 +54,12 @@ const Variables = z.object({
   AUTH_STRICT_SIGNUP: Flag,
   PASSWORD_BLOCKLIST: Flag,
   BCRYPT_COST: z.coerce.number('must be a number').int().min(4).max(16).default(12),
+  EVENT_RETENTION_DAYS: z.coerce
+    .number('must be a number')
+    .int()
+    .min(7, 'must be at least 7')
+    .max(3_650)
+    .optional(),
   AI_MODELS: list.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
   SMTP_URL: z
     .string()
@@ -98,6 +104,8 @@ export interface Env {
   passwordBlocklist: boolean
   /** The cost of new password hashes, as a power of two. */
   bcryptCost: number
+  /** For how long events are kept; for ever where undefined. Counters are kept in any case. */
+  eventRetentionDays: number | undefined
   /** The AI models that a user may choose from; the first is the default. */
   aiModels: readonly string[]
   /** Where mail is handed over; without it messages are written to `dataDirectory` (development only). */
@@ -153,6 +161,7 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
     strictSignup: parsed.data.AUTH_STRICT_SIGNUP,
     passwordBlocklist: parsed.data.PASSWORD_BLOCKLIST,
     bcryptCost: parsed.data.BCRYPT_COST,
+    eventRetentionDays: parsed.data.EVENT_RETENTION_DAYS,
     aiModels: parsed.data.AI_MODELS,
     smtpUrl: parsed.data.SMTP_URL,
     mailFrom: parsed.data.MAIL_FROM ?? `Leadline <no-reply@${new URL(appUrl).hostname}>`,

@@ -1,6 +1,8 @@
+import { dataScopeOf } from '../../lib/auth/callers.js'
+import { EventSummary, SummaryFilter, summariseEvents } from '../../lib/domain/event-summary.js'
 import { EventBody, RecordedEvents, recordEvents } from '../../lib/domain/events.js'
 import { findProjects } from '../../lib/domain/widget-configs.js'
-import { created } from '../../lib/http/reply.js'
+import { created, ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
 
@@ -14,7 +16,19 @@ const POST = route(
     project: ({ body }) => findProjects([body].flat().map(event => event.projectId)),
     responses: { 201: { description: 'The event, or how many of a batch were new', schema: RecordedEvents } },
   },
-  async ({ body, context }) => created(await recordEvents(body, context.now)),
+  async ({ body, context }) => created(await recordEvents(body, context)),
 )
 
-export default serve('/api/events', { POST })
+const GET = route(
+  {
+    summary: 'The funnel: chats shown, chats started, leads captured',
+    access: 'operator',
+    scope: 'leads:read',
+    limit: 'read',
+    query: SummaryFilter,
+    responses: { 200: { description: 'Totals, and with an interval also the series', schema: EventSummary } },
+  },
+  async ({ query, caller }) => ok(await summariseEvents(dataScopeOf(caller), query)),
+)
+
+export default serve('/api/events', { GET, POST })

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
-import { ObjectId } from 'mongodb'
+import { type Filter, ObjectId, type UpdateFilter } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey, onlyDuplicates } from '../db/errors.js'
-import { CapturedFreeForm } from './free-form.js'
+import { bulkUpsert } from '../db/upsert.js'
+import { env } from '../env.js'
+import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
+import { meetTwin, type Side } from './event-pairs.js'
+import { CapturedFreeForm, type FreeForm } from './free-form.js'
 import { ProjectId } from './widget-configs.js'
 
 const MAX_BATCH = 100
+const DAY_MS = 24 * 60 * 60 * 1000
 
 /** How far a visitor's clock may be off before its times are not believed, in milliseconds. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
@@ -38,7 +42,11 @@ export const WidgetEvent = z.object({
   payload: z.record(z.string(), z.unknown()).optional(),
   /** When it happened: the visitor's time within reason, else ours. */
   at: z.date(),
+  /** The UTC day it counts for: of the time that its client vouched for, else of its arrival. */
+  day: z.string(),
   receivedAt: z.date(),
+  /** When it is deleted, where the deployment keeps events for a limited time. */
+  expiresAt: z.date().optional(),
 })
 export type WidgetEvent = z.infer<typeof WidgetEvent>
 
@@ -46,16 +54,21 @@ export const events = collection<WidgetEvent>({
   name: 'events',
   schema: WidgetEvent,
   indexes: [
-    // The days of one type on one microsite, that counters are recomputed from.
-    { name: 'microsite_type_at', key: { microsite: 1, type: 1, at: -1 } },
+    // Counters of a day are recomputed from the index alone.
+    { name: 'day_type', key: { day: 1, type: 1, projectId: 1, microsite: 1 } },
+    { name: 'expiresAt', key: { expiresAt: 1 }, expireAfterSeconds: 0 },
   ],
 })
 
 /** An event as it leaves the API, with the names of the old store for its times. */
-export const PublicEvent = WidgetEvent.omit({ _id: true, at: true, receivedAt: true }).extend({
+export const PublicEvent = WidgetEvent.omit({
+  _id: true,
+  day: true,
+  receivedAt: true,
+  expiresAt: true,
+}).extend({
   id: z.string(),
   _id: z.string(),
-  at: z.date(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })
@@ -68,56 +81,106 @@ export const RecordedEvents = z.union([
 ])
 export type RecordedEvents = z.infer<typeof RecordedEvents>
 
+/** What recording has to know of the request it came with. */
+export interface EventRequest {
+  now: Date
+  clientAddress: string
+  userAgent: string
+  background(task: Promise<unknown>): void
+}
+
 /**
- * Stores what a widget sent. An event with a client's own id is stored once, however often it comes.
+ * Stores what a widget sent, each event once: by the id that its client gave it, else as one with the twin that
+ * every widget sends along. Only what is new is counted, after the answer.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function recordEvents(body: EventBody, now: Date): Promise<RecordedEvents> {
-  return Array.isArray(body)
-    ? { message: 'Events recorded', ...(await recordBatch(body, now)) }
-    : { message: 'Event recorded', event: await recordOne(body, now) }
-}
-
-async function recordOne(input: EventInput, now: Date): Promise<PublicEvent> {
-  const event = eventFrom(input, now)
+export async function recordEvents(body: EventBody, request: EventRequest): Promise<RecordedEvents> {
+  const inputs = [body].flat()
+  const incoming = await Promise.all(inputs.map(input => identify(input, request)))
   const recorded = await events.open()
-  try {
-    await recorded.insertOne(event)
-    return toPublic(event)
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
-  return toPublic((await recorded.findOne({ _id: event._id })) ?? event)
+  const inserted = await bulkUpsert(recorded, incoming.map(upsertOf))
+  const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countedAs(event))
+  if (counted.length > 0) request.background(countEach(counted))
+
+  const [first] = incoming
+  if (Array.isArray(body) || first === undefined)
+    return {
+      message: 'Events recorded',
+      accepted: inserted.size,
+      duplicates: incoming.length - inserted.size,
+    }
+  // A client's own id names what was stored under it first; a twin is answered as it was sent.
+  const known = !inserted.has(0) && first.side === undefined
+  const stored = known ? await recorded.findOne({ _id: first.event._id }) : null
+  return { message: 'Event recorded', event: toPublic(stored ?? first.event) }
 }
 
-async function recordBatch(
-  inputs: readonly EventInput[],
-  now: Date,
-): Promise<{ accepted: number; duplicates: number }> {
-  const recorded = await events.open()
-  const batch = inputs.map(input => eventFrom(input, now))
-  const accepted = await recorded.insertMany(batch, { ordered: false }).then(
-    result => result.insertedCount,
-    error => {
-      if (onlyDuplicates(error)) return error.insertedCount
-      throw error
-    },
-  )
-  return { accepted, duplicates: batch.length - accepted }
+/** An event under the id that it is stored by. */
+interface Incoming {
+  event: WidgetEvent
+  /** Which of the twins it is; undefined for an event with an id of its client's. */
+  side?: Side
 }
 
-function eventFrom(input: EventInput, now: Date): WidgetEvent {
+async function identify(input: EventInput, request: EventRequest): Promise<Incoming> {
   const { type, projectId, payload, id } = input
-  return {
-    _id: id === undefined ? new ObjectId() : eventId(projectId, id),
+  const { now, clientAddress, userAgent } = request
+  const microsite = input.microsite || projectId
+  const { eventRetentionDays } = env()
+  const event = {
     type,
     projectId,
-    microsite: input.microsite || projectId,
+    microsite,
     ...(payload && { payload }),
     at: believable(input.at ?? payload?.at, now),
+    day: dayOf(believable(input.at, now)),
     receivedAt: now,
+    ...(eventRetentionDays && { expiresAt: new Date(now.getTime() + eventRetentionDays * DAY_MS) }),
   }
+  if (id !== undefined) return { event: { _id: eventId(projectId, id), ...event } }
+
+  const { projectId: _project, microsite: _microsite, at, ...own } = payload ?? {}
+  const side = at === undefined ? 'plain' : 'timed'
+  const alike = [type, projectId, microsite, sorted(own), clientAddress, userAgent]
+  return { event: { _id: await meetTwin(alike, side, now), ...event }, side }
+}
+
+/** Whichever twin comes first, what is stored in the end is the one that carries the visitor's time. */
+function upsertOf({ event, side }: Incoming): {
+  filter: Filter<WidgetEvent>
+  update: UpdateFilter<WidgetEvent>
+} {
+  const { _id, payload, at, ...fixed } = event
+  const own = { ...(payload && { payload }), at }
+  const update =
+    side === 'timed' ? { $set: own, $setOnInsert: fixed } : { $setOnInsert: { ...fixed, ...own } }
+  return { filter: { _id }, update }
+}
+
+/** The widgets' names of what is counted. A captured lead is counted where it is stored. */
+const COUNTED: Readonly<Record<string, CountedType>> = {
+  chat_shown: 'chatsShown',
+  chat_started: 'chatsStarted',
+}
+
+/** The types of events that are counted. */
+export const COUNTED_EVENTS = Object.keys(COUNTED)
+
+/** The counter that an event belongs to, if to any. */
+export function countedAs({
+  type,
+  projectId,
+  microsite,
+  day,
+}: Pick<WidgetEvent, 'type' | 'projectId' | 'microsite' | 'day'>): EventCount['_id'][] {
+  const counted = Object.hasOwn(COUNTED, type) ? COUNTED[type] : undefined
+  return counted === undefined ? [] : [{ projectId, microsite, type: counted, day }]
+}
+
+/** Twins need not send their fields in the same order. */
+function sorted(fields: FreeForm): [string, unknown][] {
+  return Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 function eventId(projectId: string, clientId: string): ObjectId {
@@ -134,7 +197,7 @@ function believable(at: unknown, now: Date): Date {
 }
 
 function toPublic(event: WidgetEvent): PublicEvent {
-  const { _id, receivedAt, ...fields } = event
+  const { _id, receivedAt, day: _day, expiresAt: _expiry, ...fields } = event
   const id = _id.toHexString()
   return { ...fields, id, _id: id, createdAt: receivedAt, updatedAt: receivedAt }
 }

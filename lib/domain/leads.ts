@@ -9,7 +9,7 @@ import { BhkType, normaliseBhk } from './bhk.js'
 import { saveLeadSession } from './chat-sessions.js'
 import { CapturedConversation, Message, PublicMessage, toPublicMessages } from './conversation.js'
 import { type DataScope, within } from './data-scope.js'
-import { countOne, dayOf } from './event-counts.js'
+import { countEach, dayOf, type EventCount } from './event-counts.js'
 import { CapturedFreeForm, type FreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
 import { DEFAULT_PHONE_COUNTRY, normalisePhone, phoneCountry } from './phone.js'
@@ -127,9 +127,13 @@ export async function captureLead(
   if (stored.inputDigest !== lead.inputDigest)
     throw new AppError('conflict', 'This Idempotency-Key was used for another lead.')
   if (lead.inputDigest !== undefined) await saveLeadSession(stored)
-  if (inserted && !stored.spam)
-    submission.background(countOne('leadsCaptured', stored.microsite, stored.createdAt))
+  if (inserted && !stored.spam) submission.background(countEach([countedAs(stored)]))
   return toCaptured(stored)
+}
+
+/** The counter that a lead belongs to. */
+export function countedAs({ projectId, microsite, createdAt }: Lead): EventCount['_id'] {
+  return { projectId, microsite, type: 'leadsCaptured', day: dayOf(createdAt) }
 }
 
 export const SpamFilter = z.enum(['no', 'only', 'all'])

@@ -1,7 +1,7 @@
 import type { Collection, Filter, WithId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { retryUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { type Message, sendMail } from '../mail/mail.js'
 
@@ -70,11 +70,7 @@ export async function enqueueMail(kind: MailKind, to: string, now: Date): Promis
   // Literal: in a pipeline an address that starts with a dollar would be read as a field's name.
   const update = [{ $replaceWith: { $cond: [isBeingSent, asItIs, { $literal: mail }] } }]
   const write = () => outbox.updateOne({ _id: mail._id }, update, { upsert: true })
-  // Two first requests at once may both try to insert: the loser finds the winner's document when it tries again.
-  await write().catch(error => {
-    if (isDuplicateKey(error)) return write()
-    throw error
-  })
+  await retryUpsert(write)
 }
 
 /** Writes a mail at the moment it is sent, with a fresh token; undefined where nobody is to get it. */

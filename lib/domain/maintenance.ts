@@ -4,7 +4,7 @@ import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { releaseStrayNumbers } from './phone-numbers.js'
 import { finishHandOvers } from './project-ownership.js'
-import { recountLeads } from './recount.js'
+import { recount } from './recount.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -20,7 +20,7 @@ interface Job {
 /** In this order, each on its own: one that fails keeps none of the others from running. */
 const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
-  { name: 'lead-counts', run: recountRecentDays },
+  { name: 'counters', run: recountRecentDays },
   { name: 'hand-overs', run: finishHandOvers },
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
@@ -63,6 +63,6 @@ export async function maintain(
 async function recountRecentDays(now: Date): Promise<unknown> {
   const today = Math.floor(now.getTime() / DAY_MS) * DAY_MS
   const days = Array.from({ length: RECOUNTED_DAYS }, (_, i) => new Date(today - (i + 1) * DAY_MS))
-  const mended = await Promise.all(days.map(recountLeads))
+  const mended = await Promise.all(days.map(recount))
   return { mended: mended.flat() }
 }

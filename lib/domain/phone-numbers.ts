@@ -2,6 +2,7 @@ import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
+import { bulkUpsert, retryUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { DEFAULT_PHONE_COUNTRY, normalisePhone } from './phone.js'
 import { type UserProfile, userProfiles } from './user-profiles.js'
@@ -117,17 +118,14 @@ export async function getUserByPhone(
 export async function addPhoneNumbers(inputs: readonly PhoneNumberInput[], now: Date): Promise<number> {
   if (inputs.length === 0) return 0
   const numbers = await phoneNumbers.open()
-  const written = await numbers.bulkWrite(
+  const added = await bulkUpsert(
+    numbers,
     inputs.map(({ phoneNumber, provider }) => ({
-      updateOne: {
-        filter: { _id: phoneNumber },
-        update: { $setOnInsert: { ...(provider !== undefined && { provider }), createdAt: now } },
-        upsert: true,
-      },
+      filter: { _id: phoneNumber },
+      update: { $setOnInsert: { ...(provider !== undefined && { provider }), createdAt: now } },
     })),
-    { ordered: false },
   )
-  return written.upsertedCount
+  return added.size
 }
 
 export const PublicPhoneNumber = z.object({
@@ -216,12 +214,7 @@ async function writeToProfile(userId: ObjectId, number: string, now: Date): Prom
       { upsert: true, returnDocument: 'before' },
     )
   try {
-    // The first refusal may be of a profile that another request made at the same moment.
-    const before = await write().catch(error => {
-      if (isDuplicateKey(error)) return write()
-      throw error
-    })
-    return before?.assignedPhoneNumber
+    return (await retryUpsert(write))?.assignedPhoneNumber
   } catch (error) {
     if (!isDuplicateKey(error)) throw error
   }

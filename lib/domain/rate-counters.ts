@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { retryUpsert } from '../db/upsert.js'
 
 /** How often one key was seen in one window of one policy. */
 export const RateCounter = z.object({
@@ -44,10 +44,6 @@ export async function countHit(
       // A counter lost in a crash is no loss: it need not wait for the journal as what we acknowledge does.
       { upsert: true, returnDocument: 'after', writeConcern: { w: 1, journal: false } },
     )
-  // Two first hits at once may both try to insert: the loser finds the winner's document when it tries again.
-  const counter = await hit().catch(error => {
-    if (isDuplicateKey(error)) return hit()
-    throw error
-  })
+  const counter = await retryUpsert(hit)
   return { count: counter?.count ?? 1, windowEndsAt }
 }

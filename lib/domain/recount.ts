@@ -1,51 +1,78 @@
 import { isDuplicateKey } from '../db/errors.js'
-import { dayOf, type EventCount, eventCounts } from './event-counts.js'
+import { type CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
+import { COUNTED_EVENTS, countedAs as countedEvent, events } from './events.js'
 import { leads } from './leads.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** A counter that said something else than the documents do. */
 export interface MendedCount {
-  microsite: string
-  day: string
+  counter: EventCount['_id']
   was: number
   is: number
 }
 
 /**
- * Recomputes the captured leads of one past UTC day and mends the counters that a crash between a lead and its
- * count left behind. Returns every difference that was mended.
+ * Recomputes the counters of one past UTC day and mends those that a crash between a document and its count left
+ * behind. Returns every difference that was mended. For days whose documents are all still there.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function recountLeads(dayStart: Date): Promise<MendedCount[]> {
-  const day = dayOf(dayStart)
-  const [actual, counted] = await Promise.all([countLeads(dayStart), readCounts(day)])
+export async function recount(dayStart: Date): Promise<MendedCount[]> {
+  const [actual, counted] = await Promise.all([countDocuments(dayStart), readCounts(dayOf(dayStart))])
   const mended: MendedCount[] = []
-  for (const microsite of new Set([...actual.keys(), ...counted.keys()])) {
-    const was = counted.get(microsite)
-    const is = actual.get(microsite) ?? 0
-    if ((was ?? 0) === is) continue
-    if (await mend({ microsite, type: 'leadsCaptured', day }, was, is))
-      mended.push({ microsite, day, was: was ?? 0, is })
+  for (const [key, counter] of new Map([...actual.ids, ...counted.ids])) {
+    const was = counted.counts.get(key)
+    const is = actual.counts.get(key) ?? 0
+    if ((was ?? 0) !== is && (await mend(counter, was, is))) mended.push({ counter, was: was ?? 0, is })
   }
   return mended
 }
 
-async function countLeads(dayStart: Date): Promise<Map<string, number>> {
-  const captured = await leads.open()
-  const createdAt = { $gte: dayStart, $lt: new Date(dayStart.getTime() + DAY_MS) }
-  const groups = captured.aggregate<{ _id: string; count: number }>([
-    { $match: { createdAt, spam: { $exists: false } } },
-    { $group: { _id: '$microsite', count: { $sum: 1 } } },
-  ])
-  return new Map((await groups.toArray()).map(group => [group._id, group.count]))
+/** Counts by their id, which is no key of a map by itself. */
+class Tally {
+  readonly ids = new Map<string, EventCount['_id']>()
+  readonly counts = new Map<string, number>()
+
+  add({ projectId, microsite, type, day }: EventCount['_id'], count: number): void {
+    const key = JSON.stringify([projectId, microsite, type, day])
+    this.ids.set(key, { projectId, microsite, type, day })
+    this.counts.set(key, (this.counts.get(key) ?? 0) + count)
+  }
 }
 
-async function readCounts(day: string): Promise<Map<string, number>> {
-  const counts = await eventCounts.open()
-  const stored = await counts.find({ '_id.day': day, '_id.type': 'leadsCaptured' }).toArray()
-  return new Map(stored.map(({ _id, count }) => [_id.microsite, count]))
+interface Group {
+  _id: { projectId: string; microsite: string; type: string }
+  count: number
+}
+
+async function countDocuments(dayStart: Date): Promise<Tally> {
+  const day = dayOf(dayStart)
+  const createdAt = { $gte: dayStart, $lt: new Date(dayStart.getTime() + DAY_MS) }
+  const byPlace = { projectId: '$projectId', microsite: '$microsite' }
+  const [captured, shown] = await Promise.all([
+    (await leads.open()).aggregate<Group>([
+      { $match: { createdAt, spam: { $exists: false } } },
+      { $group: { _id: byPlace, count: { $sum: 1 } } },
+    ]),
+    (await events.open()).aggregate<Group>([
+      { $match: { day, type: { $in: COUNTED_EVENTS } } },
+      { $group: { _id: { ...byPlace, type: '$type' }, count: { $sum: 1 } } },
+    ]),
+  ])
+  const tally = new Tally()
+  const leadsCaptured: CountedType = 'leadsCaptured'
+  for await (const { _id, count } of captured) tally.add({ ..._id, type: leadsCaptured, day }, count)
+  for await (const { _id, count } of shown)
+    for (const counter of countedEvent({ ..._id, day })) tally.add(counter, count)
+  return tally
+}
+
+async function readCounts(day: string): Promise<Tally> {
+  const tally = new Tally()
+  for await (const { _id, count } of (await eventCounts.open()).find({ '_id.day': day }))
+    tally.add(_id, count)
+  return tally
 }
 
 /** Sets a counter unless it moved since it was read: then it is somebody else's to be right about. */

@@ -3,6 +3,7 @@ import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
 import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
+import { eventPairs } from './event-pairs.js'
 import { events } from './events.js'
 import { leads } from './leads.js'
 import { loginFailures } from './login-throttle.js'
@@ -23,6 +24,7 @@ export const allCollections: readonly AnyCollection[] = [
   chatSessions,
   erasures,
   eventCounts,
+  eventPairs,
   events,
   leads,
   loginFailures,

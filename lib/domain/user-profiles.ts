@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
 import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
@@ -153,10 +153,7 @@ async function changeProfile(
       { $set: { ...leaves(change), updatedAt: now }, $setOnInsert: { createdAt: now } },
       { upsert: true, returnDocument: 'after' },
     )
-  const profile = await write().catch(error => {
-    if (isDuplicateKey(error)) return write()
-    throw error
-  })
+  const profile = await retryUpsert(write)
   if (!profile) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
   return profile
 }
