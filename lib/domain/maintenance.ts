@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
+import { followUpPending } from './lead-follow-up.js'
 import { releaseStrayNumbers } from './phone-numbers.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
@@ -20,6 +21,7 @@ interface Job {
 /** In this order, each on its own: one that fails keeps none of the others from running. */
 const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
+  { name: 'pending-leads', run: followUpPending },
   { name: 'counters', run: recountRecentDays },
   { name: 'hand-overs', run: finishHandOvers },
   { name: 'mails', run: sweepAccountMail },

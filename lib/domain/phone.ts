@@ -17,3 +17,18 @@ export function normalisePhone(raw: string, country: CountryCode): string | unde
   const parsed = parsePhoneNumberFromString(raw, country)
   return parsed?.isValid() ? parsed.number : undefined
 }
+
+/**
+ * A phone number as it was submitted: in E.164, or as it came where it cannot be one.
+ *
+ * @param countries where a bare number may be from, the likeliest first; the default country is behind them all.
+ */
+export function readPhone(
+  raw: string | undefined,
+  countries: readonly unknown[],
+): { phone?: string; phoneRaw?: string } {
+  if (raw === undefined) return {}
+  const country = countries.map(phoneCountry).find(known => known !== undefined) ?? DEFAULT_PHONE_COUNTRY
+  const phone = normalisePhone(raw, country)
+  return phone === undefined ? { phoneRaw: raw } : { phone }
+}

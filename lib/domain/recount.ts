@@ -52,7 +52,7 @@ async function countDocuments(dayStart: Date): Promise<Tally> {
   const byPlace = { projectId: '$projectId', microsite: '$microsite' }
   const [captured, shown] = await Promise.all([
     (await leads.open()).aggregate<Group>([
-      { $match: { createdAt, spam: { $exists: false } } },
+      { $match: { quarantined: false, createdAt, pending: { $exists: false } } },
       { $group: { _id: byPlace, count: { $sum: 1 } } },
     ]),
     (await events.open()).aggregate<Group>([

@@ -86,6 +86,8 @@ export function toResponse(reply: Reply, request: Request, headers: Record<strin
   const all = new Headers({ 'Cache-Control': 'no-store', ...SECURITY_HEADERS, ...headers, ...reply.headers })
   for (const cookie of reply.cookies ?? []) all.append('Set-Cookie', cookie)
   if (reply.body === undefined) return new Response(null, { status: reply.status, headers: all })
+  if (reply.body instanceof ReadableStream)
+    return new Response(request.method === 'HEAD' ? null : reply.body, { status: reply.status, headers: all })
 
   const text = JSON.stringify(reply.body)
   all.set('Content-Type', 'application/json; charset=utf-8')

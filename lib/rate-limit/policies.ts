@@ -28,6 +28,8 @@ export const policies = {
   health: { limit: 120, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Lists and single documents, for authenticated callers. */
   read: { limit: 300, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Whole files: each may read everything that its caller has. */
+  export: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** What authenticated callers change. */
   write: { limit: 120, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** New accounts. Tells whether an address is taken, so it is limited hard. */

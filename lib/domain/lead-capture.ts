@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto'
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { isDuplicateKey } from '../db/errors.js'
+import { AppError, invalidField } from '../errors.js'
+import { normaliseBhk } from './bhk.js'
+import { saveLeadSession } from './chat-sessions.js'
+import { CapturedConversation } from './conversation.js'
+import { dayOf } from './event-counts.js'
+import { CapturedFreeForm, type FreeForm } from './free-form.js'
+import { hostOf } from './hosts.js'
+import { followUpLead } from './lead-follow-up.js'
+import { searchFieldsOf } from './lead-search.js'
+import { type Lead, leads, PublicLead, toPublicLead } from './leads.js'
+import { readPhone } from './phone.js'
+import { spamReasons } from './spam.js'
+import { type Project, ProjectId } from './widget-configs.js'
+
+/** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */
+const looseText = z
+  .union([z.string(), z.number()])
+  .nullish()
+  .catch(undefined)
+  .transform(value => (value === null || value === undefined ? undefined : String(value).trim() || undefined))
+
+/**
+ * A lead as every generation of the widget submits it. What can be read is read and the rest is left out: a lead
+ * is worth more than its form, and whether there is anything to follow up is decided when it is captured.
+ */
+export const LeadInput = z.object({
+  phone: looseText.transform(text => text?.slice(0, 64)),
+  bhk: looseText.transform(text =>
+    text && /^\d{1,3}(\.\d)?$/.test(text) ? Number(text) : text?.slice(0, 200),
+  ),
+  bhkType: looseText.transform(text => text?.slice(0, 200)),
+  microsite: looseText.transform(text => text?.slice(0, 200)),
+  metadata: CapturedFreeForm,
+  conversation: CapturedConversation,
+  /** The honeypot: a field that pages hide, so that whoever fills it in is no person. */
+  website: looseText,
+})
+export type LeadInput = z.infer<typeof LeadInput>
+
+/**
+ * The project that a submission belongs to: the one it names, else its microsite, else the host of the page it
+ * came from. `default` is the name under which old widgets know the project without one.
+ */
+export function projectIdOf(input: LeadInput, origin: string | null): string {
+  const named = ProjectId.safeParse(input.metadata.projectId)
+  return named.data ?? input.microsite ?? (hostOf(origin ?? '') || 'default')
+}
+
+/** What a capture has to know of the request it came with. */
+export interface Submission {
+  now: Date
+  clientAddress: string
+  /** The client's network, as limits count it. */
+  network: string
+  userAgent: string
+  idempotencyKey: string | undefined
+  /** Refuse what would otherwise be repaired. */
+  strict: boolean
+  background(task: Promise<unknown>): void
+}
+
+/**
+ * Stores a lead, once: the same submission again is answered with the lead that it made the first time. Lead
+ * and chat session are written side by side in one round trip, which their ids allow: both are derived from the
+ * submission, so a crash between the two is mended by the client's retry. All else follows after the answer.
+ *
+ * @throws {AppError} `invalid_request` for a lead without anything to follow up, `conflict` for an
+ *   `Idempotency-Key` that was used for another lead, `unavailable` while the database is away.
+ */
+export async function captureLead(
+  input: LeadInput,
+  project: Project,
+  submission: Submission,
+): Promise<CapturedLead> {
+  const lead = leadFrom(input, project, submission)
+  const [stored] = await Promise.all([
+    insertOnce(lead),
+    // Under a key that two bodies may carry, the chat has to wait until it is known whose lead it is.
+    lead.inputDigest === undefined && saveLeadSession(lead),
+  ])
+  if (stored.inputDigest !== lead.inputDigest)
+    throw new AppError('conflict', 'This Idempotency-Key was used for another lead.')
+  if (lead.inputDigest !== undefined) await saveLeadSession(stored)
+  if (stored.pending) submission.background(followUpLead(stored, submission.network, submission.now))
+  return toCaptured(stored)
+}
+
+/** A lead as its own client sees it: quarantine, and what became of it since, are the operators' business. */
+export const CapturedLead = PublicLead.omit({
+  spam: true,
+  history: true,
+  submissions: true,
+  lastSeenAt: true,
+  duplicateOf: true,
+})
+export type CapturedLead = z.infer<typeof CapturedLead>
+
+/** What a widget is answered. */
+export const LeadCreated = z.object({ message: z.string(), lead: CapturedLead })
+
+function leadFrom(input: LeadInput, project: Project, submission: Submission): Lead {
+  const { metadata, conversation } = input
+  const microsite = input.microsite ?? project.projectId
+  const phone = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
+  const bhk = normaliseBhk(input.bhk, input.bhkType)
+  const hasOther = conversation.length > 0 || input.bhk !== undefined || input.bhkType !== undefined
+  if (!phone.phone && !phone.phoneRaw && !hasOther)
+    throw invalidField('phone', 'is required where there is neither a BHK nor a conversation')
+  if (phone.phoneRaw && (submission.strict || !hasOther)) throw invalidField('phone', 'is not a phone number')
+
+  const name = typeof metadata.name === 'string' ? metadata.name.trim().slice(0, 200) : ''
+  const given = { ...phone, ...(name && { name }), microsite, metadata }
+  const reasons = spamReasons({
+    honeypot: input.website,
+    name,
+    metadata,
+    conversation,
+    phoneIsUnusable: phone.phoneRaw !== undefined,
+  })
+  const lead = {
+    ...given,
+    ...bhk,
+    projectId: project.projectId,
+    ...(project.ownerId && { ownerId: project.ownerId }),
+    leadSource: 'ChatWidget',
+    status: 'new' as const,
+    conversation,
+    quarantined: reasons.length > 0,
+    ...(reasons.length > 0 && { spam: { score: reasons.length, reasons } }),
+    ...(submission.idempotencyKey && { inputDigest: digest(input).toString('base64url') }),
+    ...searchFieldsOf(given),
+    pending: true as const,
+    createdAt: submission.now,
+    updatedAt: submission.now,
+  }
+  return { _id: new ObjectId(captureKey(lead, submission).subarray(0, 12)), ...lead }
+}
+
+/**
+ * What makes two submissions the same one: the key that their client gave them, else the phone and the messages
+ * behind it, else (no message has an id) whatever tells two visitors of a day apart.
+ */
+function captureKey(lead: Omit<Lead, '_id'>, submission: Submission): Buffer {
+  const { microsite, phone, phoneRaw, conversation, metadata, bhkType } = lead
+  if (submission.idempotencyKey) return digest(['key', microsite, submission.idempotencyKey])
+  const messageIds = conversation.flatMap(message => message.id ?? [])
+  const person = [microsite, phone ?? phoneRaw]
+  if (messageIds.length > 0) return digest(['messages', ...person, ...messageIds])
+  const { firstSeenAt } = (metadata.visitor ?? {}) as FreeForm
+  const { clientAddress, userAgent, now } = submission
+  return digest(['visitor', ...person, clientAddress, userAgent, bhkType, firstSeenAt, dayOf(now)])
+}
+
+function digest(value: unknown): Buffer {
+  return createHash('sha256').update(JSON.stringify(value)).digest()
+}
+
+/** The lead as it is stored: this one, or what the same submission made before. */
+async function insertOnce(lead: Lead): Promise<Lead> {
+  const captured = await leads.open()
+  try {
+    await captured.insertOne(lead)
+    return lead
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error
+  }
+  const stored = await captured.findOne({ _id: lead._id })
+  // Deleted between the two: the next try inserts it.
+  if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  return stored
+}
+
+function toCaptured(lead: Lead): CapturedLead {
+  const named = Object.entries(toPublicLead(lead)).filter(([field]) =>
+    Object.hasOwn(CapturedLead.shape, field),
+  )
+  return { ...(Object.fromEntries(named) as CapturedLead), status: 'new', updatedAt: lead.createdAt }
+}

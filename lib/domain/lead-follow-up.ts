@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import type { ObjectId } from 'mongodb'
+import { isDuplicateKey } from '../db/errors.js'
+import { env } from '../env.js'
+import { countEach } from './event-counts.js'
+import { countedAs, type Lead, leads } from './leads.js'
+import { countHit } from './rate-counters.js'
+
+/** More leads than this of one phone on a microsite in a day, or from one address in an hour, are nobody's. */
+const DAILY_OF_PHONE = 20
+const HOURLY_OF_ADDRESS = 40
+
+/** After this long the request that captured a lead has followed it up, or never will. */
+const SETTLED_MS = 60 * 1000
+const SWEEP_LIMIT = 500
+
+/**
+ * What is left to do once a lead is stored and answered: notice a flood, link the lead to the first one of its
+ * phone, count it. The lead carries `pending` until then, so that a crash leaves nothing undone; every step may be
+ * repeated, and of any number that follow up one lead exactly one counts it.
+ *
+ * @param network where the lead came from, as limits count it; undefined where that is not known any more.
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function followUpLead(lead: Lead, network: string | undefined, now: Date): Promise<void> {
+  const floods = await floodReasons(lead, network, now)
+  if (floods.length > 0) await quarantine(lead._id, floods)
+  const quarantined = lead.quarantined || floods.length > 0
+  if (lead.phone !== undefined) await linkToHead(lead, lead.phone, quarantined)
+  const all = await leads.open()
+  const { modifiedCount } = await all.updateOne({ _id: lead._id, pending: true }, { $unset: { pending: '' } })
+  if (modifiedCount === 1 && !quarantined) await countEach([countedAs(lead)])
+}
+
+/** Follows up what crashes left. Returns how many leads, at most 500 at a time. */
+export async function followUpPending(now: Date): Promise<number> {
+  const all = await leads.open()
+  const left = await all
+    .find({ pending: true, createdAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+    .sort({ createdAt: 1 })
+    .limit(SWEEP_LIMIT)
+    .toArray()
+  for (const lead of left) await followUpLead(lead, undefined, now)
+  return left.length
+}
+
+/**
+ * Links a lead to the first one of its phone on its microsite, or makes it that one: the unique index on `headKey`
+ * decides between two at once. A quarantined lead never heads others.
+ */
+export async function linkToHead(lead: Lead, phone: string, quarantined: boolean): Promise<void> {
+  const all = await leads.openGuarded()
+  const headKey = createHash('sha256')
+    .update(JSON.stringify([lead.microsite, phone]))
+    .digest('base64url')
+  if (!quarantined && (await becomesHead(lead, headKey))) return
+  const head = await all.findOne({ headKey }, { projection: { _id: 1 } })
+  if (!head || head._id.equals(lead._id)) return
+  await all.updateOne({ _id: lead._id }, { $set: { duplicateOf: head._id } })
+  // Counted, not incremented, and never down: right whoever repeats it, and whoever comes last sees all.
+  const later = await all.countDocuments({ duplicateOf: head._id })
+  await all.updateOne({ _id: head._id }, { $max: { submissions: later + 1, lastSeenAt: lead.createdAt } })
+}
+
+async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<boolean> {
+  const all = await leads.openGuarded()
+  try {
+    const made = await all.updateOne(
+      { _id, duplicateOf: { $exists: false } },
+      { $set: { headKey }, $max: { submissions: 1, lastSeenAt: createdAt } },
+    )
+    return made.matchedCount === 1
+  } catch (error) {
+    if (isDuplicateKey(error)) return false
+    throw error
+  }
+}
+
+async function floodReasons(lead: Lead, network: string | undefined, now: Date): Promise<string[]> {
+  if (network === undefined) return []
+  const { microsite, phone } = lead
+  const [ofPhone, ofAddress] = await Promise.all([
+    phone === undefined ? { count: 0 } : countHit('leads-of-phone', `${microsite}|${phone}`, 86_400, now),
+    countHit('leads-of-address', network, 3_600, now),
+  ])
+  const { rateLimitScale } = env()
+  return [
+    ...(ofPhone.count > DAILY_OF_PHONE * rateLimitScale ? ['many_of_phone'] : []),
+    ...(ofAddress.count > HOURLY_OF_ADDRESS * rateLimitScale ? ['many_of_address'] : []),
+  ]
+}
+
+async function quarantine(_id: ObjectId, reasons: string[]): Promise<void> {
+  const all = await leads.open()
+  await all.updateOne(
+    { _id, 'spam.confirmedAt': { $exists: false } },
+    {
+      $set: { quarantined: true },
+      $addToSet: { 'spam.reasons': { $each: reasons } },
+      $inc: { 'spam.score': reasons.length },
+    },
+  )
+}

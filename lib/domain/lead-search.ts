@@ -1,0 +1,63 @@
+import type { Filter } from 'mongodb'
+import { z } from 'zod'
+import type { Lead } from './leads.js'
+
+const TRIGRAM = 3
+const MAX_FIELD = 60
+
+/**
+ * Folds text to what search compares: lower case, without accents, everything but letters and digits as one space.
+ * "O'Brien" and "o brien", "lakeview.example" and "lakeview example" are the same.
+ */
+function fold(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
+}
+
+/** A phone number in any format: its digits, without the zero that national formats begin with. */
+function digitsOf(text: string): string | undefined {
+  return /^[\s\d()+./-]+$/.test(text) ? text.replace(/\D/g, '').replace(/^0+/, '') : undefined
+}
+
+/** What is searched for, folded like what is searched: at least three characters of it. */
+export const SearchText = z
+  .string()
+  .max(100)
+  .transform(text => digitsOf(text) || fold(text))
+  .refine(folded => folded.length >= TRIGRAM, 'must have at least 3 letters or digits')
+
+/** The searchable part of a lead and the trigrams that find it: phone, name, microsite, campaign. */
+export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 'microsite' | 'metadata'>): {
+  searchText: string
+  searchKeys: string[]
+} {
+  const { phone, phoneRaw, name, microsite, metadata } = lead
+  const utm = at(at(metadata, 'visitor'), 'utm')
+  const digits = (phone ?? phoneRaw ?? '').replace(/\D/g, '')
+  const words = [name, microsite, at(utm, 'source'), at(utm, 'campaign')].map(value =>
+    typeof value === 'string' ? fold(value).slice(0, MAX_FIELD) : '',
+  )
+  const searchText = [digits, ...words].filter(word => word !== '').join(' ')
+  return { searchText, searchKeys: [...new Set(trigramsOf(searchText))] }
+}
+
+/**
+ * Leads that contain a folded text: one trigram finds them on the index, the text decides. The last trigram, since
+ * numbers and names begin alike more often than they end alike.
+ */
+export function matchingSearch(folded: string): Filter<Lead> {
+  // Letters, digits and spaces: nothing that a regular expression would read as more than itself.
+  return { searchKeys: folded.slice(-TRIGRAM), searchText: { $regex: folded } }
+}
+
+function trigramsOf(text: string): string[] {
+  return Array.from({ length: Math.max(0, text.length - TRIGRAM + 1) }, (_, i) => text.slice(i, i + TRIGRAM))
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
+}

@@ -1,0 +1,99 @@
+import { type Filter, ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { AppError } from '../errors.js'
+import { type DataScope, within } from './data-scope.js'
+import { countEach } from './event-counts.js'
+import { linkToHead } from './lead-follow-up.js'
+import {
+  countedAs,
+  type HistoryEntry,
+  type Lead,
+  LeadStatus,
+  leads,
+  PublicLead,
+  toPublicLead,
+} from './leads.js'
+
+const MAX_HISTORY = 200
+
+/** What an operator makes of a lead. */
+export const LeadUpdate = z
+  .object({
+    status: LeadStatus,
+    note: z.string().trim().min(1).max(4_000),
+    /** `released`: it is none, and counts from now on; `confirmed`: it stays in quarantine. */
+    spam: z.enum(['released', 'confirmed']),
+  })
+  .partial()
+  .refine(update => Object.values(update).some(value => value !== undefined), 'must change something')
+export type LeadUpdate = z.infer<typeof LeadUpdate>
+
+export const LeadAnswer = z.object({ lead: PublicLead })
+
+/**
+ * A lead that the caller may see.
+ *
+ * @throws {AppError} `not_found` for every other one.
+ */
+export async function getLead(scope: DataScope, id: string): Promise<PublicLead> {
+  const lead = await (await leads.open()).findOne(visible(scope, id))
+  if (!lead) throw new AppError('not_found')
+  return toPublicLead(lead)
+}
+
+/**
+ * Changes what a caller may see of a lead, and remembers who did it and when.
+ *
+ * @throws {AppError} `not_found` for a lead that the caller may not see, `conflict` for a verdict on one that is
+ *   not in quarantine.
+ */
+export async function updateLead(
+  scope: DataScope,
+  id: string,
+  update: LeadUpdate,
+  by: string,
+  now: Date,
+): Promise<PublicLead> {
+  const { status, note, spam } = update
+  const entry: HistoryEntry = {
+    at: now,
+    by,
+    ...(status && { status }),
+    ...(note && { note }),
+    ...(spam && { spam }),
+  }
+  const all = await leads.open()
+  const updated = await all.findOneAndUpdate(
+    { ...visible(scope, id), ...(spam && { quarantined: true }) },
+    {
+      $set: {
+        ...(status && { status }),
+        ...(spam === 'released' && { quarantined: false }),
+        ...(spam === 'confirmed' && { 'spam.confirmedAt': now }),
+        updatedAt: now,
+      },
+      ...(spam === 'released' && { $unset: { spam: '' } }),
+      $push: { history: { $each: [entry], $slice: -MAX_HISTORY } },
+    },
+    { returnDocument: 'after' },
+  )
+  if (!updated) {
+    if (spam && (await all.countDocuments(visible(scope, id), { limit: 1 })) > 0)
+      throw new AppError('conflict', 'This lead is not in quarantine.')
+    throw new AppError('not_found')
+  }
+  if (spam === 'released') await welcome(updated)
+  return toPublicLead(updated)
+}
+
+/** From now on the lead is one like any other: counted, and linked to others of its phone. */
+async function welcome(lead: Lead): Promise<void> {
+  if (lead.phone !== undefined) await linkToHead(lead, lead.phone, false)
+  // One that is still pending is counted when it is followed up.
+  if (!lead.pending) await countEach([countedAs(lead)])
+}
+
+function visible(scope: DataScope, id: string): Filter<Lead> {
+  if (!ObjectId.isValid(id) || id.length !== 24) throw new AppError('not_found')
+  return { ...within<Lead>(scope), _id: new ObjectId(id) }
+}
