@@ -1,5 +1,6 @@
 import { dataScopeOf } from '../../lib/auth/callers.js'
-import { captureLead, LeadCreated, LeadInput, projectIdOf } from '../../lib/domain/lead-capture.js'
+import { LeadInput, projectIdOf } from '../../lib/domain/captured-input.js'
+import { captureLead, LeadCreated } from '../../lib/domain/lead-capture.js'
 import { LeadFilter, LeadPage, listLeads } from '../../lib/domain/lead-list.js'
 import { findProject } from '../../lib/domain/widget-configs.js'
 import { created, ok } from '../../lib/http/reply.js'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { BhkType } from './bhk.js'
-import { Message } from './conversation.js'
+import { Message, PublicMessage, toPublicMessages } from './conversation.js'
 
 /** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */
 export const ChatSession = z.object({
@@ -43,6 +43,37 @@ export const chatSessions = collection<ChatSession>({
     },
   ],
 })
+
+/** A chat as it leaves the API, under both names of its id. */
+export const PublicChatSession = ChatSession.omit({
+  _id: true,
+  ownerId: true,
+  leadId: true,
+  conversation: true,
+}).extend({
+  id: z.string(),
+  _id: z.string(),
+  leadId: z.string().optional(),
+  conversation: z.array(PublicMessage),
+})
+export type PublicChatSession = z.infer<typeof PublicChatSession>
+
+/** Only what the shape names; chats of the old store have no session id of their own. */
+export function toPublicSession(session: ChatSession): PublicChatSession {
+  const named = Object.entries(session).filter(([field]) => Object.hasOwn(PublicChatSession.shape, field))
+  const fields = Object.fromEntries(named) as Omit<PublicChatSession, 'id' | '_id' | 'conversation'>
+  const id = session._id.toHexString()
+  const leadId = session.leadId?.toHexString()
+  const conversation = toPublicMessages(session.conversation)
+  return {
+    ...fields,
+    id,
+    _id: id,
+    sessionId: session.sessionId ?? id,
+    ...(leadId && { leadId }),
+    conversation,
+  }
+}
 
 /**
  * Stores the chat that a lead came out of, unless it is there already: its id is the lead's, so a retry changes

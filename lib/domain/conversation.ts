@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-const MAX_MESSAGES = 1_000
+export const MAX_MESSAGES = 1_000
 const MAX_TEXT = 4_000
 
 /** One message as the widget sends it and as it is stored: `type` is `user` or what the agent's side is called. */

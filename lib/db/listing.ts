@@ -1,0 +1,67 @@
+import type { Collection, Document, Filter, WithId } from 'mongodb'
+import { z } from 'zod'
+import { after, Cursor, newestFirst, page } from './keyset.js'
+
+const MAX_SKIP = 10_000
+
+/** Up to here a total is counted, unless an exact one is asked for. */
+const COUNTED_EXACTLY = 10_000
+
+/** Which page of a list. `skip` is for old clients and bounded, since what it skips is read. */
+export const PageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  skip: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_SKIP, `must be at most ${MAX_SKIP}: follow nextCursor with cursor instead`)
+    .default(0),
+  cursor: Cursor.optional(),
+})
+
+/** A page as it leaves the API. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    total: z.number().int(),
+    /** There are more than `total`. */
+    totalIsLowerBound: z.literal(true).optional(),
+    nextCursor: z.string().nullable(),
+  })
+}
+
+interface Page<T> {
+  items: T[]
+  total: number
+  totalIsLowerBound?: true
+  nextCursor: string | null
+}
+
+/** A page of what matches, newest first, with its total: two queries side by side. */
+export async function listNewestFirst<T extends Document & { createdAt: Date }>(
+  collection: Collection<T>,
+  matching: Filter<T>,
+  { limit, skip, cursor, exact }: z.infer<typeof PageQuery> & { exact?: boolean },
+): Promise<Page<WithId<T>>> {
+  const [fetched, counted] = await Promise.all([
+    collection
+      .find(cursor ? ({ $and: [matching, after<T>(cursor)] } as Filter<T>) : matching)
+      .sort(newestFirst)
+      .skip(skip)
+      .limit(limit + 1)
+      .toArray(),
+    collection.countDocuments(matching, exact ? {} : { limit: COUNTED_EXACTLY + 1 }),
+  ])
+  const isLowerBound = !exact && counted > COUNTED_EXACTLY
+  return {
+    ...page(fetched, limit),
+    total: isLowerBound ? COUNTED_EXACTLY : counted,
+    ...(isLowerBound && { totalIsLowerBound: true as const }),
+  }
+}
+
+/** What was created in a span; nothing where the span is open at both ends. */
+export function createdWithin(start: Date | undefined, end: Date | undefined): { createdAt?: object } {
+  if (!start && !end) return {}
+  return { createdAt: { ...(start && { $gte: start }), ...(end && { $lte: end }) } }
+}

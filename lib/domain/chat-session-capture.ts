@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import { ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { retryUpsert } from '../db/upsert.js'
+import { invalidField } from '../errors.js'
+import { normaliseBhk } from './bhk.js'
+import type { ChatSessionInput } from './captured-input.js'
+import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
+import { MAX_MESSAGES, type Message } from './conversation.js'
+import { readPhone } from './phone.js'
+import type { Project } from './widget-configs.js'
+
+/** What a widget is answered: the chat, with the messages that it sent just now. */
+export const ChatSessionAnswer = z.object({ session: PublicChatSession })
+
+/**
+ * Stores a chat; the same `sessionId` again appends the messages that are new, each once. Without an id the
+ * messages themselves tell which chat it is. The answer repeats what was sent and no more: a session id is not
+ * made to keep a conversation secret.
+ *
+ * @throws {AppError} `invalid_request` for a chat without a message, `unavailable` while the database is away.
+ */
+export async function saveChatSession(
+  input: ChatSessionInput,
+  project: Project,
+  now: Date,
+): Promise<{ session: PublicChatSession; isNew: boolean }> {
+  const conversation = input.conversation.map(withId)
+  if (conversation.length === 0) throw invalidField('conversation', 'must have at least one message')
+
+  const { microsite = project.projectId, metadata } = input
+  const { projectId, ownerId } = project
+  const { phone } = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
+  const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
+  const digest = chatDigest(microsite, input.sessionId ?? conversation.map(message => message.id))
+  const sessionId = input.sessionId ?? digest.toString('base64url')
+  const fresh: Omit<ChatSession, 'conversation' | 'updatedAt'> = {
+    _id: new ObjectId(digest.subarray(0, 12)),
+    sessionId,
+    microsite,
+    projectId,
+    ...(ownerId && { ownerId }),
+    ...(phone !== undefined && { phone }),
+    ...(isBhkGiven && { bhkType: normaliseBhk(input.bhk, input.bhkType).bhkType }),
+    metadata,
+    createdAt: now,
+  }
+  const open = await chatSessions.open()
+  const { _id } = fresh
+  const { upsertedCount } = await retryUpsert(() =>
+    open.updateOne({ _id }, appending(fresh, conversation, now), { upsert: true }),
+  )
+  const stored = { ...fresh, conversation, updatedAt: now }
+  return { session: toPublicSession(stored), isNew: upsertedCount === 1 }
+}
+
+/**
+ * One write: what is stored stays, what is missing is filled in, and of the messages only those that are not there
+ * yet are appended. Literals, since a visitor's text may begin with a dollar.
+ */
+function appending(
+  fresh: Omit<ChatSession, 'conversation' | 'updatedAt'>,
+  conversation: readonly Message[],
+  now: Date,
+): Record<string, unknown>[] {
+  const stored = { $ifNull: ['$conversation', []] }
+  const storedIds = { $ifNull: ['$conversation.id', []] }
+  const unknown = {
+    $filter: {
+      input: { $literal: conversation },
+      as: 'message',
+      cond: { $not: { $in: ['$$message.id', storedIds] } },
+    },
+  }
+  return [
+    {
+      $set: {
+        conversation: { $slice: [{ $concatArrays: [stored, unknown] }, -MAX_MESSAGES] },
+        updatedAt: now,
+      },
+    },
+    { $replaceWith: { $mergeObjects: [{ $literal: fresh }, '$$ROOT'] } },
+  ]
+}
+
+/** A message without an id is known by what it says and when. */
+function withId(message: Message): Message & { id: string } {
+  const { id, type, text, timestamp } = message
+  return {
+    ...message,
+    id:
+      id ??
+      digestOf([type, text, timestamp ?? null])
+        .toString('base64url')
+        .slice(0, 22),
+  }
+}
+
+function chatDigest(microsite: string, identity: string | readonly string[]): Buffer {
+  return digestOf(['chat', microsite, identity])
+}
+
+function digestOf(value: unknown): Buffer {
+  return createHash('sha256').update(JSON.stringify(value)).digest()
+}

@@ -1,0 +1,63 @@
+import { type Filter, ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing.js'
+import { AppError } from '../errors.js'
+import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
+import { type DataScope, within } from './data-scope.js'
+import { EndMoment, Moment } from './moment.js'
+import { readPhone } from './phone.js'
+
+const Id = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/i, 'must be the id of a lead')
+  .transform(id => new ObjectId(id))
+
+/** The query of a list of chats. */
+export const ChatSessionFilter = PageQuery.extend({
+  microsite: z.string().trim().min(1).max(200).optional(),
+  leadId: Id.optional(),
+  phone: z.string().trim().min(3).max(64).optional(),
+  startDate: Moment.optional(),
+  endDate: EndMoment.optional(),
+})
+export type ChatSessionFilter = z.infer<typeof ChatSessionFilter>
+
+export const ChatSessionPage = pageOf(PublicChatSession)
+export type ChatSessionPage = z.infer<typeof ChatSessionPage>
+
+/**
+ * A page of the chats that the caller may see, newest first.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function listChatSessions(
+  scope: DataScope,
+  filter: ChatSessionFilter,
+): Promise<ChatSessionPage> {
+  const matching = { $and: [within<ChatSession>(scope), queryOf(filter)] }
+  const found = await listNewestFirst(await chatSessions.open(), matching, filter)
+  return { ...found, items: found.items.map(toPublicSession) }
+}
+
+/**
+ * A chat that the caller may see.
+ *
+ * @throws {AppError} `not_found` for every other one.
+ */
+export async function getChatSession(scope: DataScope, id: string): Promise<PublicChatSession> {
+  const session = /^[0-9a-f]{24}$/i.test(id)
+    ? await (await chatSessions.open()).findOne({ ...within<ChatSession>(scope), _id: new ObjectId(id) })
+    : null
+  if (!session) throw new AppError('not_found')
+  return toPublicSession(session)
+}
+
+function queryOf({ microsite, leadId, phone, startDate, endDate }: ChatSessionFilter): Filter<ChatSession> {
+  const number = readPhone(phone, [])
+  return {
+    ...(microsite && { microsite }),
+    ...(leadId && { leadId }),
+    ...(phone && { phone: number.phone ?? phone }),
+    ...createdWithin(startDate, endDate),
+  }
+}
