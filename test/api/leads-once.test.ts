@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import leadsRoute from '../../api/leads/index.js'
+import { LeadInput } from '../../lib/domain/captured-input.js'
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { dayOf, eventCounts } from '../../lib/domain/event-counts.js'
-import { type CapturedLead, captureLead, LeadInput, leads } from '../../lib/domain/leads.js'
+import { type CapturedLead, captureLead } from '../../lib/domain/lead-capture.js'
+import { leads } from '../../lib/domain/leads.js'
 import { emptyDatabase } from '../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { leadSubmission } from '../support/fixtures/leads.js'
@@ -111,15 +113,20 @@ describe('another submission', () => {
   it('without message ids is another one on another day', async () => {
     const input = LeadInput.parse(anonymous())
     const project = { projectId: 'nivasa-enchante', allowsOrigin: () => true }
-    const on = (day: string) =>
-      captureLead(input, project, {
+    const on = async (day: string) => {
+      const tasks: Promise<unknown>[] = []
+      const lead = await captureLead(input, project, {
         now: new Date(day),
         clientAddress: '203.0.113.7',
+        network: '203.0.113.7',
         userAgent: 'A',
         idempotencyKey: undefined,
         strict: false,
-        background: () => {},
+        background: task => void tasks.push(task),
       })
+      await Promise.all(tasks)
+      return lead
+    }
     const first = await on('2026-11-22T00:00:00.000Z')
     expect((await on('2026-11-22T23:59:59.999Z')).id).toBe(first.id)
     expect((await on('2026-11-23T00:00:00.000Z')).id).not.toBe(first.id)
@@ -221,6 +228,7 @@ describe('the counter of captured leads', () => {
     expect(Object.fromEntries(counts)).toEqual({ 'nivasa-enchante': 32, 'Skyline.Towers': 1 })
     const [counter] = await (await eventCounts.open()).find({ count: 1 }).toArray()
     expect(counter?._id).toEqual({
+      projectId: 'nivasa-enchante',
       microsite: 'Skyline.Towers',
       type: 'leadsCaptured',
       day: dayOf(captured[0]?.createdAt ?? new Date(0)),

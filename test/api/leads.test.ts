@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import leadsRoute from '../../api/leads/index.js'
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { eventCounts } from '../../lib/domain/event-counts.js'
-import { type CapturedLead, leads } from '../../lib/domain/leads.js'
+import type { CapturedLead } from '../../lib/domain/lead-capture.js'
+import { leads } from '../../lib/domain/leads.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
 import type { ErrorDetail } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
@@ -112,10 +113,11 @@ describe('a lead as the widget sends it', () => {
 
     expect(status).toBe(201)
     const plain = { status: 'new', leadSource: 'ChatWidget', metadata: submission.metadata }
+    await backgroundTasksDone()
     const lead = await onlyLead()
     expect(lead).toMatchObject(plain)
-    const fields = `_id bhk bhkType conversation createdAt leadSource metadata microsite name phone projectId
-      status updatedAt`
+    const fields = `_id bhk bhkType conversation createdAt headKey lastSeenAt leadSource metadata microsite name
+      phone projectId quarantined searchKeys searchText status submissions updatedAt`
     expect(Object.keys(lead ?? {}).sort()).toEqual(fields.split(/\s+/))
     expect(lead?.createdAt.getTime()).toBeGreaterThan(Date.parse('2026-01-01'))
   })
@@ -315,8 +317,8 @@ describe('the public answer', () => {
     const first = await post(submission)
     const operators = {
       status: 'contacted' as const,
-      statusHistory: [{ status: 'contacted', by: 'ravi@example.com' }],
-      notes: ['rude on the phone'],
+      history: [{ at: new Date(), by: 'ravi@example.com', note: 'rude on the phone' }],
+      duplicateOf: new ObjectId(),
       submissions: 4,
       ownerId: new ObjectId(),
       spam: { score: 1, reasons: ['invalid_phone', 'operator'] },
@@ -326,7 +328,15 @@ describe('the public answer', () => {
 
     const again = await post(submission)
     expect(again.body).toEqual(first.body)
-    for (const field of ['ownerId', 'inputDigest', 'spam', 'notes', 'statusHistory', 'submissions'])
+    for (const field of [
+      'ownerId',
+      'quarantined',
+      'searchText',
+      'spam',
+      'history',
+      'submissions',
+      'duplicateOf',
+    ])
       expect(again.body.lead).not.toHaveProperty(field)
   })
 })

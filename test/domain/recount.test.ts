@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
 import { leads } from '../../lib/domain/leads.js'
 import { maintain } from '../../lib/domain/maintenance.js'
-import { recountLeads } from '../../lib/domain/recount.js'
+import { recount } from '../../lib/domain/recount.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedLead } from '../support/fixtures/leads.js'
 
@@ -11,13 +11,22 @@ const dayStart = new Date(`${DAY}T00:00:00.000Z`)
 
 const captured = (microsite: string, time: string) => storedLead({ microsite, createdAt: new Date(time) })
 
-const quarantined = (microsite: string, time: string) => ({
-  ...captured(microsite, time),
-  spam: { score: 1, reasons: ['invalid_phone'] },
+const quarantined = (microsite: string, time: string) =>
+  storedLead({
+    microsite,
+    createdAt: new Date(time),
+    spam: { score: 1, reasons: ['invalid_phone'] },
+  })
+
+const idOf = (microsite: string, day = DAY): EventCount['_id'] => ({
+  projectId: 'nivasa-enchante',
+  microsite,
+  type: 'leadsCaptured',
+  day,
 })
 
 const counter = (microsite: string, count: number, day = DAY): EventCount => ({
-  _id: { microsite, type: 'leadsCaptured', day },
+  _id: idOf(microsite, day),
   count,
 })
 
@@ -28,7 +37,7 @@ async function countsByMicrosite(day = DAY) {
 
 beforeEach(emptyDatabase)
 
-describe('recountLeads', () => {
+describe('recount', () => {
   it('mends every difference of its day, reports each, and finds none the second time', async () => {
     await (await leads.open()).insertMany([
       captured('never-counted', `${DAY}T00:00:00.000Z`),
@@ -47,17 +56,17 @@ describe('recountLeads', () => {
       counter('day-before', 9, '2026-11-19'),
     ])
 
-    const mended = await recountLeads(dayStart)
-    expect(mended.sort((a, b) => a.microsite.localeCompare(b.microsite))).toEqual([
-      { microsite: 'never-counted', day: DAY, was: 0, is: 2 },
-      { microsite: 'too-few', day: DAY, was: 1, is: 2 },
-      { microsite: 'too-many', day: DAY, was: 7, is: 0 },
+    const mended = await recount(dayStart)
+    expect(mended.sort((a, b) => a.counter.microsite.localeCompare(b.counter.microsite))).toEqual([
+      { counter: idOf('never-counted'), was: 0, is: 2 },
+      { counter: idOf('too-few'), was: 1, is: 2 },
+      { counter: idOf('too-many'), was: 7, is: 0 },
     ])
     const right = { 'never-counted': 2, 'too-few': 2, right: 1, 'too-many': 0 }
     expect(await countsByMicrosite()).toEqual(right)
     expect(await countsByMicrosite('2026-11-19')).toEqual({ 'day-before': 9 })
 
-    expect(await recountLeads(dayStart)).toEqual([])
+    expect(await recount(dayStart)).toEqual([])
     expect(await countsByMicrosite()).toEqual(right)
   })
 
@@ -69,8 +78,8 @@ describe('recountLeads', () => {
     ])
     await (await eventCounts.open()).insertOne(counter('too-few', 1))
 
-    const mended = (await Promise.all([1, 2, 3, 4].map(() => recountLeads(dayStart)))).flat()
-    expect(mended.map(({ microsite }) => microsite).sort()).toEqual(['never-counted', 'too-few'])
+    const mended = (await Promise.all([1, 2, 3, 4].map(() => recount(dayStart)))).flat()
+    expect(mended.map(({ counter }) => counter.microsite).sort()).toEqual(['never-counted', 'too-few'])
     expect(await countsByMicrosite()).toEqual({ 'never-counted': 1, 'too-few': 2 })
   })
 })
@@ -84,10 +93,10 @@ describe('maintain', () => {
       throw failure
     })
     expect(report.ok).toBe(true)
-    expect(report.jobs.find(({ name }) => name === 'lead-counts')?.result).toEqual({
+    expect(report.jobs.find(({ name }) => name === 'counters')?.result).toEqual({
       mended: [
-        { microsite: 'm', day: '2026-11-20', was: 0, is: 1 },
-        { microsite: 'm', day: '2026-11-19', was: 0, is: 1 },
+        { counter: idOf('m', '2026-11-20'), was: 0, is: 1 },
+        { counter: idOf('m', '2026-11-19'), was: 0, is: 1 },
       ],
     })
     const counted = await Promise.all(days.map(day => countsByMicrosite(day)))
