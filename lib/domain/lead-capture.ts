@@ -50,7 +50,9 @@ export async function captureLead(
   if (stored.inputDigest !== lead.inputDigest)
     throw new AppError('conflict', 'This Idempotency-Key was used for another lead.')
   if (lead.inputDigest !== undefined) await saveLeadSession(stored)
-  if (stored.pending) submission.background(followUpLead(stored, submission.network, submission.now))
+  // A retry is no further lead, however many of them there are: only what is new may be part of a flood.
+  const network = stored === lead ? submission.network : undefined
+  if (stored.pending) submission.background(followUpLead(stored, network, submission.now))
   return toCaptured(stored)
 }
 

@@ -19,17 +19,22 @@ const SWEEP_LIMIT = 500
  * phone, count it. The lead carries `pending` until then, so that a crash leaves nothing undone; every step may be
  * repeated, and of any number that follow up one lead exactly one counts it.
  *
- * @param network where the lead came from, as limits count it; undefined where that is not known any more.
+ * @param network where a new lead came from, as limits count it; undefined for one that was there before, which
+ *   is no further sign of a flood.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function followUpLead(lead: Lead, network: string | undefined, now: Date): Promise<void> {
   const floods = await floodReasons(lead, network, now)
   if (floods.length > 0) await quarantine(lead._id, floods)
-  const quarantined = lead.quarantined || floods.length > 0
-  if (lead.phone !== undefined) await linkToHead(lead, lead.phone, quarantined)
+  if (lead.phone !== undefined) await linkToHead(lead, lead.phone)
   const all = await leads.open()
-  const { modifiedCount } = await all.updateOne({ _id: lead._id, pending: true }, { $unset: { pending: '' } })
-  if (modifiedCount === 1 && !quarantined) await countEach([countedAs(lead)])
+  const settled = await all.findOneAndUpdate(
+    { _id: lead._id, pending: true },
+    { $unset: { pending: '' } },
+    { projection: { quarantined: 1 } },
+  )
+  // As it was when it was settled, not when it was read: it may have been let out of quarantine since.
+  if (settled?.quarantined === false) await countEach([countedAs(lead)])
 }
 
 /** Follows up what crashes left. Returns how many leads, at most 500 at a time. */
@@ -48,12 +53,12 @@ export async function followUpPending(now: Date): Promise<number> {
  * Links a lead to the first one of its phone on its microsite, or makes it that one: the unique index on `headKey`
  * decides between two at once. A quarantined lead never heads others.
  */
-export async function linkToHead(lead: Lead, phone: string, quarantined: boolean): Promise<void> {
+async function linkToHead(lead: Lead, phone: string): Promise<void> {
   const all = await leads.openGuarded()
   const headKey = createHash('sha256')
     .update(JSON.stringify([lead.microsite, phone]))
     .digest('base64url')
-  if (!quarantined && (await becomesHead(lead, headKey))) return
+  if (await becomesHead(lead, headKey)) return
   const head = await all.findOne({ headKey }, { projection: { _id: 1 } })
   if (!head || head._id.equals(lead._id)) return
   await all.updateOne({ _id: lead._id }, { $set: { duplicateOf: head._id } })
@@ -66,7 +71,7 @@ async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<b
   const all = await leads.openGuarded()
   try {
     const made = await all.updateOne(
-      { _id, duplicateOf: { $exists: false } },
+      { _id, quarantined: false, duplicateOf: { $exists: false } },
       { $set: { headKey }, $max: { submissions: 1, lastSeenAt: createdAt } },
     )
     return made.matchedCount === 1
@@ -90,10 +95,11 @@ async function floodReasons(lead: Lead, network: string | undefined, now: Date):
   ]
 }
 
+/** Unless a retry of the same submission has made it a head or counted it by now. */
 async function quarantine(_id: ObjectId, reasons: string[]): Promise<void> {
   const all = await leads.open()
   await all.updateOne(
-    { _id, 'spam.confirmedAt': { $exists: false } },
+    { _id, pending: true, headKey: { $exists: false } },
     {
       $set: { quarantined: true },
       $addToSet: { 'spam.reasons': { $each: reasons } },

@@ -2,17 +2,8 @@ import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 import { type DataScope, within } from './data-scope.js'
-import { countEach } from './event-counts.js'
-import { linkToHead } from './lead-follow-up.js'
-import {
-  countedAs,
-  type HistoryEntry,
-  type Lead,
-  LeadStatus,
-  leads,
-  PublicLead,
-  toPublicLead,
-} from './leads.js'
+import { followUpLead } from './lead-follow-up.js'
+import { type HistoryEntry, type Lead, LeadStatus, leads, PublicLead, toPublicLead } from './leads.js'
 
 const MAX_HISTORY = 200
 
@@ -68,7 +59,8 @@ export async function updateLead(
     {
       $set: {
         ...(status && { status }),
-        ...(spam === 'released' && { quarantined: false }),
+        // From now on it is a lead like any other, still to be linked and counted.
+        ...(spam === 'released' && { quarantined: false, pending: true }),
         ...(spam === 'confirmed' && { 'spam.confirmedAt': now }),
         updatedAt: now,
       },
@@ -82,15 +74,9 @@ export async function updateLead(
       throw new AppError('conflict', 'This lead is not in quarantine.')
     throw new AppError('not_found')
   }
-  if (spam === 'released') await welcome(updated)
-  return toPublicLead(updated)
-}
-
-/** From now on the lead is one like any other: counted, and linked to others of its phone. */
-async function welcome(lead: Lead): Promise<void> {
-  if (lead.phone !== undefined) await linkToHead(lead, lead.phone, false)
-  // One that is still pending is counted when it is followed up.
-  if (!lead.pending) await countEach([countedAs(lead)])
+  if (spam !== 'released') return toPublicLead(updated)
+  await followUpLead(updated, undefined, now)
+  return getLead(scope, id)
 }
 
 function visible(scope: DataScope, id: string): Filter<Lead> {
