@@ -68,7 +68,8 @@ describe('a stored configuration', () => {
     const id = config._id.toHexString()
     const times = { createdAt: '2025-09-01T00:00:00.000Z', updatedAt: '2025-09-01T00:00:00.000Z' }
     const own = { agentName: 'Riya', autoOpenDelayMs: 0, avatarUrl: '', domains: ['nivasa.example'] }
-    expect(body).toEqual({ ...defaults, ...own, ...times, id, _id: id, projectId: 'nivasa-enchante' })
+    const known = { projectId: 'nivasa-enchante', phoneCountry: 'AE', revision: 1 }
+    expect(body).toEqual({ ...defaults, ...own, ...times, ...known, id, _id: id })
   })
 
   it('has its prices by configuration, those with a dot too, and every other fact as it is', async () => {

@@ -1,13 +1,19 @@
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { recordEvents } from '../../lib/domain/events.js'
+import { emptyDatabase } from '../support/database.js'
 
 const now = new Date('2026-11-22T12:00:00.000Z')
 
 const record = async (fields: Record<string, unknown>) => {
-  const recorded = await recordEvents({ type: 'chat_shown', projectId: 'nivasa-enchante', ...fields }, now)
+  const recorded = await recordEvents(
+    { type: 'chat_shown', projectId: 'nivasa-enchante', ...fields },
+    { now, clientAddress: '203.0.113.7', userAgent: 'Browser', background: () => {} },
+  )
   if (!('event' in recorded)) throw new Error('recorded as a batch')
   return recorded.event
 }
+
+beforeEach(emptyDatabase)
 
 describe('when an event happened', () => {
   it.each([
