@@ -1,4 +1,4 @@
-import { ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
@@ -128,7 +128,7 @@ export async function saveOrSuggest(
   return suggestPropertyInfo(projectId, propertyInfo, now)
 }
 
-export const RollbackInput = z.object({ revision: z.number().int().positive() })
+export const RollbackInput = z.object({ revision: z.number().int().nonnegative() })
 
 /**
  * Makes the settings of an earlier revision the current ones again, as a new revision.
@@ -147,7 +147,8 @@ export async function rollBackWidgetConfig(
     undefined,
     now,
     current => {
-      const kept = current?.revisions?.find(candidate => candidate.revision === revision)
+      if (!current) throw new AppError('not_found')
+      const kept = current.revisions?.find(candidate => candidate.revision === revision)
       if (!kept) throw new AppError('not_found', 'This revision is not kept.')
       return kept.settings
     },
@@ -230,7 +231,7 @@ async function change(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const current = await (await widgetConfigs.open()).findOne({ projectId })
     if (current && !editor.mayEdit(current)) throw new AppError('not_found')
-    if (expected !== undefined && expected !== (current?.revision ?? 0))
+    if (expected !== undefined && expected !== (current ? revisionOf(current) : 0))
       throw new AppError('conflict', 'The configuration was changed meanwhile: read it again.')
     const changes = changesFor(current)
     const written = current
@@ -277,20 +278,21 @@ async function replace(
   editor: Editor,
   now: Date,
 ): Promise<WidgetConfig | undefined> {
-  const { _id, revision } = current
+  const { _id } = current
+  const revision = revisionOf(current)
   const before: Revision = {
     revision,
     settings: settingsOf(current),
     replacedAt: now,
     replacedBy: editor.id,
   }
-  const dropped =
-    mode === 'replace' ? SETTINGS.filter(field => changes[field] === undefined && field !== 'domains') : []
+  const dropped = mode === 'replace' ? SETTINGS.filter(field => changes[field] === undefined) : []
   const unset = [...dropped, ...(changes.propertyInfo === undefined ? [] : ['suggestion'])]
   const configs = await widgetConfigs.openGuarded()
   try {
     const written = await configs.findOneAndUpdate(
-      { _id, revision },
+      // Still the document that the editor may change: a project that changed hands is another's by now.
+      { _id, revision: current.revision ?? null, ownerId: current.ownerId ?? null } as Filter<WidgetConfig>,
       {
         $set: { ...defined(changes), revision: revision + 1, updatedAt: now },
         $push: { revisions: { $each: [before], $slice: -KEPT_REVISIONS } },
@@ -307,10 +309,15 @@ async function replace(
 
 const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
 
+/** A document of the old store may have no domains. */
 function settingsOf(config: WidgetConfig): Settings {
-  return Object.fromEntries(
-    SETTINGS.flatMap(field => (config[field] === undefined ? [] : [[field, config[field]]])),
-  ) as Settings
+  const set = SETTINGS.filter(field => config[field] !== undefined).map(field => [field, config[field]])
+  return { domains: [], ...Object.fromEntries(set) }
+}
+
+/** A document of the old store counts no changes. */
+function revisionOf(config: { revision?: number }): number {
+  return config.revision ?? 0
 }
 
 /** A document without its settings, to show other ones in its place. */

@@ -47,7 +47,8 @@ export type Settings = z.infer<typeof Settings>
 
 /** The settings as they were until somebody changed them. */
 const Revision = z.object({
-  revision: z.number().int().positive(),
+  /** 0 for what the old store had. */
+  revision: z.number().int().nonnegative(),
   settings: Settings,
   /** When they were replaced, and by whom. */
   replacedAt: z.date(),
