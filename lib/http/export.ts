@@ -49,14 +49,14 @@ async function* csvLines<T>(rows: AsyncIterable<T>, columns: Columns<T>): AsyncG
 }
 
 /**
- * A cell. A text that a spreadsheet would run as a formula is kept from it by an apostrophe (OWASP, CSV injection);
- * a number of ours is no text, and neither is a phone number.
+ * A cell. A text that a spreadsheet would run as a formula, some of them also where its sign is a full-width one, is
+ * kept from it by an apostrophe (OWASP, CSV injection); a number of ours is no text, and neither is a phone number.
  */
 function csvCell(value: string | number | Date | undefined): string {
   if (value === undefined) return ''
   if (value instanceof Date) return value.toISOString()
   if (typeof value === 'number' || /^\+\d{5,15}$/.test(value)) return String(value)
-  const text = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value
+  const text = /^[=+\-@＝＋－＠\t\r\n]/.test(value) ? `'${value}` : value
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
