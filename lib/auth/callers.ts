@@ -131,14 +131,21 @@ export function editorOf(caller: Caller): Editor {
     case 'public':
       throw new AppError('unauthenticated')
     case 'admin':
-      return { id: caller.id, isAdmin: true, mayEdit: () => true }
+      return adminAsEditor(caller.id)
     case 'user':
-      return ownerAsEditor(caller.id, caller.user._id)
+      // A route that is open to anyone meets an admin's account as the user that it also is.
+      return caller.user.role === 'admin'
+        ? adminAsEditor(caller.id)
+        : ownerAsEditor(caller.id, caller.user._id)
     case 'service':
       return keyAsEditor(caller)
     case 'cron':
       throw new AppError('forbidden')
   }
+}
+
+function adminAsEditor(id: string): Editor {
+  return { id, isAdmin: true, mayEdit: () => true }
 }
 
 function ownerAsEditor(id: string, ownerId: ObjectId): Editor {
@@ -148,7 +155,7 @@ function ownerAsEditor(id: string, ownerId: ObjectId): Editor {
 function keyAsEditor({ id, key }: ServiceCaller): Editor {
   if (!key.scopes.includes('widgets:write')) throw new AppError('forbidden')
   const { ownerId, microsites } = key
-  const owner = ownerId ? ownerAsEditor(id, ownerId) : { id, isAdmin: true, mayEdit: () => true }
+  const owner = ownerId ? ownerAsEditor(id, ownerId) : adminAsEditor(id)
   if (!microsites) return owner
   const mayEdit: Editor['mayEdit'] = config => microsites.includes(config.projectId) && owner.mayEdit(config)
   return { ...owner, isAdmin: false, mayEdit }

@@ -77,8 +77,23 @@ export async function finishHandOvers(now: Date): Promise<number> {
   return finished
 }
 
-/** Sets the owner wherever it is another: what was done before is not done again. */
+/**
+ * Stamps leads and chats with an owner, and again with whom the project belongs to by then: of several that hand
+ * it over at once, whoever ends last has seen the last owner.
+ */
 async function restamp(projectId: string, ownerId: ObjectId | undefined): Promise<void> {
+  const configs = await widgetConfigs.open()
+  let stamped = ownerId
+  for (;;) {
+    await stamp(projectId, stamped)
+    const config = await configs.findOne({ projectId }, { projection: { ownerId: 1 } })
+    if (String(config?.ownerId) === String(stamped)) return
+    stamped = config?.ownerId
+  }
+}
+
+/** Sets the owner wherever it is another: what was done before is not done again. */
+async function stamp(projectId: string, ownerId: ObjectId | undefined): Promise<void> {
   const [allLeads, allChats] = await Promise.all([leads.open(), chatSessions.open()])
   if (ownerId) {
     const others = { projectId, ownerId: { $ne: ownerId } }

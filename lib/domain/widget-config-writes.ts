@@ -1,11 +1,12 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { isDuplicateKey } from '../db/errors.js'
-import { AppError } from '../errors.js'
+import { AppError, invalidField } from '../errors.js'
 import { StrictFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
 import { phoneCountry } from './phone.js'
 import { assertMayCreate, type Editor, handOver } from './project-ownership.js'
+import { findUser } from './users.js'
 import {
   type PropertyInfo,
   PublicWidgetConfig,
@@ -104,10 +105,16 @@ export async function saveWidgetConfig(
   const { revision, ownerId, ...changes } = input
   if (ownerId !== undefined && !editor.isAdmin)
     throw new AppError('forbidden', 'Only an admin gives a project to somebody.')
+  if (typeof ownerId === 'string') await assertIsUser(ownerId)
   const config = await change(projectId, editor, revision, now, () => changes)
   if (ownerId === undefined) return toPublicConfig(projectId, config)
   const handedOver = await handOver(projectId, ownerId === null ? undefined : new ObjectId(ownerId), now)
   return toPublicConfig(projectId, handedOver)
+}
+
+async function assertIsUser(ownerId: string): Promise<void> {
+  const user = await findUser(ownerId)
+  if (!user || user.status === 'deleted') throw invalidField('ownerId', 'must be the id of a user')
 }
 
 /**
