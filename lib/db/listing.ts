@@ -60,8 +60,10 @@ export async function listNewestFirst<T extends Document & { createdAt: Date }>(
   }
 }
 
-/** What was created in a span; nothing where the span is open at both ends. */
-export function createdWithin(start: Date | undefined, end: Date | undefined): { createdAt?: object } {
-  if (!start && !end) return {}
-  return { createdAt: { ...(start && { $gte: start }), ...(end && { $lte: end }) } }
+/**
+ * What was created in a span. One that is open at its start begins with time itself: where nothing else is asked, a
+ * count would otherwise read the documents and not an index.
+ */
+export function createdWithin(start: Date = new Date(0), end?: Date): { createdAt: object } {
+  return { createdAt: { $gte: start, ...(end && { $lte: end }) } }
 }

@@ -40,12 +40,8 @@ export function projectIdOf(input: LeadInput, origin: string | null): string {
 
 /** A chat without a lead, or before one: what a lead may have, and the widget's own id of the chat. */
 export const ChatSessionInput = LeadInput.extend({
-  sessionId: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .refine(id => !id.startsWith('lead:'), 'must not begin with lead:')
-    .optional(),
+  sessionId: looseText
+    .refine(id => id === undefined || id.length <= 100, 'must have at most 100 characters')
+    .refine(id => !id?.startsWith('lead:'), 'must not begin with lead:'),
 })
 export type ChatSessionInput = z.infer<typeof ChatSessionInput>

@@ -25,7 +25,7 @@ export async function saveChatSession(
   project: Project,
   now: Date,
 ): Promise<{ session: PublicChatSession; isNew: boolean }> {
-  const conversation = input.conversation.map(withId)
+  const conversation = identified(input.conversation)
   if (conversation.length === 0) throw invalidField('conversation', 'must have at least one message')
 
   const { microsite = project.projectId, metadata } = input
@@ -83,17 +83,21 @@ function appending(
   ]
 }
 
-/** A message without an id is known by what it says and when. */
-function withId(message: Message): Message & { id: string } {
-  const { id, type, text, timestamp } = message
-  return {
-    ...message,
-    id:
-      id ??
-      digestOf([type, text, timestamp ?? null])
-        .toString('base64url')
-        .slice(0, 22),
+/**
+ * The messages by their ids, each once. One without an id is known by what it says and when, and by how often that
+ * was said before it: so the whole chat sent again is the same messages, and a second "yes" is another one.
+ */
+function identified(messages: readonly Message[]): (Message & { id: string })[] {
+  const known = new Map<string, Message & { id: string }>()
+  const repeats = new Map<string, number>()
+  for (const message of messages) {
+    const content = JSON.stringify([message.type, message.text, message.timestamp])
+    const before = repeats.get(content) ?? 0
+    repeats.set(content, before + 1)
+    const id = message.id ?? digestOf([content, before]).toString('base64url').slice(0, 22)
+    if (!known.has(id)) known.set(id, { ...message, id })
   }
+  return [...known.values()]
 }
 
 function chatDigest(microsite: string, identity: string | readonly string[]): Buffer {

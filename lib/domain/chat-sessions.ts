@@ -26,12 +26,13 @@ export const chatSessions = collection<ChatSession>({
   name: 'chatsessions',
   schema: ChatSession,
   indexes: [
-    // The lists of an operator: of one microsite, and of all that an owner has.
+    // The lists: of everything, of a microsite, of an owner.
+    { name: 'newest', key: { createdAt: -1, _id: -1 } },
     { name: 'microsite_newest', key: { microsite: 1, createdAt: -1, _id: -1 } },
     { name: 'owner_newest', key: { ownerId: 1, createdAt: -1, _id: -1 } },
     // The chat behind a lead, and all chats of a person.
-    { name: 'leadId', key: { leadId: 1 } },
-    { name: 'phone_newest', key: { phone: 1, createdAt: -1 } },
+    { name: 'lead_newest', key: { leadId: 1, createdAt: -1, _id: -1 } },
+    { name: 'person_newest', key: { phone: 1, createdAt: -1, _id: -1 } },
     // Those of a project, when it changes hands.
     { name: 'projectId', key: { projectId: 1 } },
     // One chat, once; rows of the old store have no session id.
