@@ -1,0 +1,91 @@
+import { type Document, MongoServerError } from 'mongodb'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { isDuplicateKey } from '../../lib/db/errors.js'
+import { bulkUpsert, retryUpsert } from '../../lib/db/upsert.js'
+import { emptyDatabase, testDatabase } from '../support/database.js'
+
+interface Counter extends Document {
+  _id: string
+  count: number
+}
+
+const counters = () => testDatabase().db.collection<Counter>('upserts')
+
+const counting = (_id: string) => ({ filter: { _id }, update: { $inc: { count: 1 } } })
+
+const stored = async () =>
+  Object.fromEntries((await counters().find().toArray()).map(({ _id, count }) => [_id, count]))
+
+const collision = () => new MongoServerError({ message: 'E11000 duplicate key error', code: 11000 })
+
+beforeEach(emptyDatabase)
+
+describe('retryUpsert', () => {
+  it('tries once more where it collided, and only there', async () => {
+    const collides = vi.fn().mockRejectedValueOnce(collision()).mockResolvedValueOnce('found')
+    expect(await retryUpsert(collides)).toBe('found')
+    expect(collides).toHaveBeenCalledTimes(2)
+
+    const fails = vi.fn().mockRejectedValue(new Error('away'))
+    await expect(retryUpsert(fails)).rejects.toThrow('away')
+    expect(fails).toHaveBeenCalledTimes(1)
+  })
+
+  it('gives up where it collides again', async () => {
+    const collides = vi.fn().mockRejectedValue(collision())
+    await expect(retryUpsert(collides)).rejects.toSatisfy(isDuplicateKey)
+    expect(collides).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('bulkUpsert', () => {
+  it('says by position which were new', async () => {
+    await counters().insertOne({ _id: 'b', count: 5 })
+    expect(await bulkUpsert(counters(), ['a', 'b', 'c', 'a'].map(counting))).toEqual(new Set([0, 2]))
+    expect(await stored()).toEqual({ a: 2, b: 6, c: 1 })
+    expect(await bulkUpsert(counters(), [])).toEqual(new Set())
+  })
+
+  it('applies each once and calls each new once, whoever else upserts the same', async () => {
+    const ids = Array.from({ length: 10 }, (_, i) => `k${i}`)
+    const news = await Promise.all(
+      Array.from({ length: 32 }, (_, i) => {
+        const turned = [...ids.slice(i % 10), ...ids.slice(0, i % 10)]
+        return bulkUpsert(counters(), turned.map(counting)).then(fresh => [...fresh].map(at => turned[at]))
+      }),
+    )
+    expect(news.flat().sort()).toEqual(ids)
+    expect(await stored()).toEqual(Object.fromEntries(ids.map(id => [id, 32])))
+  })
+
+  it('repeats only what collided, and keeps the positions of what was new the first time', async () => {
+    const collection = counters()
+    const bulkWrite = collection.bulkWrite.bind(collection)
+    const sent: number[] = []
+    vi.spyOn(collection, 'bulkWrite').mockImplementation(async (operations, options) => {
+      sent.push(operations.length)
+      if (sent.length > 1) return bulkWrite(operations, options)
+      // Of three, the second finds nothing, and somebody's document when it inserts its own.
+      await counters().insertOne({ _id: 'b', count: 1 })
+      const [first, , last] = operations
+      const late = { filter: { _id: 'b', count: { $lt: 0 } }, update: { $inc: { count: 1 } }, upsert: true }
+      const lost = { updateOne: late }
+      return bulkWrite(
+        [first, lost, last].flatMap(one => one ?? []),
+        options,
+      )
+    })
+    expect(await bulkUpsert(collection, ['a', 'b', 'c'].map(counting))).toEqual(new Set([0, 2]))
+    expect(sent).toEqual([3, 1])
+    expect(await stored()).toEqual({ a: 1, b: 2, c: 1 })
+  })
+
+  it('does not repeat what failed for another reason', async () => {
+    const collection = counters()
+    const bulkWrite = vi.spyOn(collection, 'bulkWrite')
+    await counters().insertOne({ _id: 'text', count: 'many' } as unknown as Counter)
+    await expect(bulkUpsert(collection, [counting('text'), counting('a')])).rejects.toThrow()
+    expect(bulkWrite).toHaveBeenCalledTimes(1)
+    expect(await stored()).toMatchObject({ text: 'many' })
+  })
+})
