@@ -1,93 +1,121 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
-import eventsRoute from '../../api/events/index.js'
-import leadsRoute from '../../api/leads/index.js'
-import configRoute from '../../api/widget-config/[projectId].js'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
+import { eventCounts } from '../../lib/domain/event-counts.js'
+import { events } from '../../lib/domain/events.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
-import { emptyDatabase } from '../support/database.js'
+import { type DevProcess, startDev } from '../scripts/support/dev-process.js'
+import { emptyDatabase, testDatabase } from '../support/database.js'
+import { storedLead } from '../support/fixtures/leads.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
-import { call, type Fetchable } from '../support/request.js'
+import { createTestUser } from '../support/users.js'
+import { type Exchange, misfits, readExchanges, replay } from './exchanges.js'
 
-/** What a generation of the widget sent in a browser, and the answer that it was made for. */
-interface Exchange {
-  method: string
-  path: string
-  headers: Record<string, string>
-  body?: string
-  expects: { status: number; headers: string[]; shape?: Shape }
-}
-
-/** The name of a type, the shape of an array's elements (none: any), or a shape for each field. */
-type Shape = string | Shape[] | { [field: string]: Shape }
-
-const read = (name: string): Exchange[] =>
-  JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')).exchanges
-
-const routes: [string, Fetchable][] = [
-  ['/api/widget-config/', configRoute],
-  ['/api/events', eventsRoute],
-  ['/api/leads', leadsRoute],
+const PASSED_ON = [
+  'ADMIN_TOKEN',
+  'AUTH_SECRET',
+  'BCRYPT_COST',
+  'DATA_DIRECTORY',
+  'RATE_LIMIT_SCALE',
+  'LOG_LEVEL',
 ]
 
-async function send({ method, path, headers, body }: Exchange) {
-  const route = routes.find(([prefix]) => path.startsWith(prefix))?.[1]
-  if (!route) throw new Error(`no route serves ${path}`)
-  return call(route, method, path, { headers, body })
-}
+let dev: DevProcess
 
-/** Where a value is not of a shape; more fields than the shape names are fine. */
-function misfits(value: unknown, shape: Shape, path = ''): string[] {
-  if (typeof shape === 'string') return typeof value === shape ? [] : [`${path} is no ${shape}`]
-  if (Array.isArray(shape)) {
-    if (!Array.isArray(value)) return [`${path} is no array`]
-    const [element] = shape
-    return element === undefined ? [] : value.flatMap((item, i) => misfits(item, element, `${path}.${i}`))
-  }
-  if (typeof value !== 'object' || value === null) return [`${path} is no object`]
-  const fields = new Map<string, unknown>(Object.entries(value))
-  return Object.entries(shape).flatMap(([field, inner]) =>
-    misfits(fields.get(field), inner, `${path}.${field}`),
-  )
+beforeAll(async () => {
+  const { uri } = testDatabase()
+  const own = Object.fromEntries(PASSED_ON.map(name => [name, process.env[name] ?? '']))
+  // Both names of the database, so that a developer's `.env` adds no other one.
+  dev = await startDev(join(import.meta.dirname, '..', '..'), { ...own, MONGO_URI: uri, MONGODB_URI: uri })
+  // Twins are within three seconds of one another: no function may have to start in between.
+  await emptyDatabase()
+  for (const client of ['widget-a.json', 'widget-c.json']) await sendAll(readExchanges(client))
+  await settled()
+})
+
+afterAll(async () => {
+  await dev?.end()
+})
+
+const PROPERTY_INFO = {
+  projectName: 'Nivasa Enchante',
+  availableBhk: ['2 BHK', '3 BHK'],
+  pricing: [
+    { configuration: '2 BHK', price: '₹ 85 L' },
+    { configuration: '3 BHK', price: '₹ 1.2 Cr' },
+  ],
 }
 
 beforeEach(async () => {
   await emptyDatabase()
-  const pricing = [
-    { configuration: '2 BHK', price: '₹ 85 L' },
-    { configuration: '3 BHK', price: '₹ 1.2 Cr' },
-  ]
-  const propertyInfo = { projectName: 'Nivasa Enchante', availableBhk: ['2 BHK', '3 BHK'], pricing }
+  const { user } = await createTestUser({ email: 'owner@nivasa.example' })
   const domains = ['nivasa-enchante.example']
-  await (await widgetConfigs.open()).insertOne(storedWidgetConfig({ propertyInfo, domains }))
+  const config = storedWidgetConfig({ propertyInfo: PROPERTY_INFO, domains, ownerId: user._id })
+  await (await widgetConfigs.open()).insertOne(config)
 })
 
-describe.each([
-  ['widget A', read('widget-a.json'), 'Test Visitor'],
-  ['widget B', read('widget-b.json'), undefined],
-])('%s', (_, exchanges, name) => {
-  it('gets the answers that it was made for', async () => {
-    for (const exchange of exchanges) {
-      const { status, headers, body } = await send(exchange)
-      const label = `${exchange.method} ${exchange.path} ${exchange.body ?? ''}`
+/** Sends everything, and checks each answer as far as the client reads it. */
+async function expectPromisedAnswers(exchanges: readonly Exchange[]) {
+  for await (const { exchange, received } of replay(dev.url, exchanges)) {
+    const { status, headers, body } = received
+    const label = `${exchange.method} ${exchange.path} ${exchange.body ?? ''}`
+    expect(status, label).toBe(exchange.expects.status)
+    // The old framework tagged every answer; a tag is of use only where the answer may be cached.
+    const isCached = exchange.method === 'GET' && exchange.path.startsWith('/api/widget-config/')
+    const promised = exchange.expects.headers.filter(header => header !== 'etag' || isCached)
+    expect(Object.keys(headers), label).toEqual(expect.arrayContaining(promised))
+    // A beacon carries credentials, for which the Fetch standard takes nothing but the page's own origin.
+    expect(headers['access-control-allow-origin'], label).toBe(exchange.headers.origin)
+    expect(headers['access-control-allow-credentials'], label).toBe('true')
+    const asked = exchange.headers['access-control-request-headers']
+    if (asked) expect(headers['access-control-allow-headers'], label).toContain(asked)
+    const method = exchange.headers['access-control-request-method']
+    if (method) expect(headers['access-control-allow-methods'], label).toContain(method)
+    if (exchange.expects.shape) expect(misfits(body, exchange.expects.shape), label).toEqual([])
+  }
+}
 
-      expect(status, label).toBe(exchange.expects.status)
-      // The old framework tagged every answer; a tag is of use only where the answer may be cached.
-      const promised = exchange.expects.headers.filter(header => header !== 'etag')
-      expect([...headers.keys()], label).toEqual(expect.arrayContaining(promised))
-      // A beacon carries credentials, for which the Fetch standard takes nothing but the page's own origin.
-      expect(headers.get('access-control-allow-origin'), label).toBe(exchange.headers.origin)
-      expect(headers.get('access-control-allow-credentials'), label).toBe('true')
-      const asked = exchange.headers['access-control-request-headers']
-      if (asked) expect(headers.get('access-control-allow-headers'), label).toContain(asked)
-      if (exchange.expects.shape) expect(misfits(body, exchange.expects.shape), label).toEqual([])
-    }
+const sendAll = async (exchanges: readonly Exchange[]) => {
+  for await (const _ of replay(dev.url, exchanges));
+}
+
+/** Waits until what goes on after the answers has counted all there is. */
+const settled = () =>
+  vi.waitFor(
+    async () => {
+      const counts = await (await eventCounts.open()).find().toArray()
+      const counted = Object.fromEntries(counts.map(({ _id, count }) => [_id.type, count]))
+      const recorded = await events.open()
+      expect(counted).toEqual({
+        chatsShown: await recorded.countDocuments({ type: 'chat_shown' }),
+        chatsStarted: await recorded.countDocuments({ type: 'chat_started' }),
+        leadsCaptured: await (await leads.open()).countDocuments(),
+      })
+    },
+    { timeout: 20_000, interval: 50 },
+  )
+
+describe.each([
+  ['widget A', readExchanges('widget-a.json'), { name: 'Test Visitor', chats: 1, events: 4 }],
+  ['widget B', readExchanges('widget-b.json'), { name: undefined, chats: 1, events: 4 }],
+  ['widget C', readExchanges('widget-c.json'), { name: undefined, chats: 2, events: 3 }],
+])('%s', (_, exchanges, left) => {
+  afterEach(settled)
+
+  it('gets the answers that it was made for', async () => {
+    await expectPromisedAnswers(exchanges)
+  })
+
+  it('leaves each event once, counted once', async () => {
+    await sendAll(exchanges)
+    expect(await (await events.open()).countDocuments()).toBe(left.events)
+    expect(await (await events.open()).countDocuments({ type: 'chat_shown' })).toBe(1)
+    await settled()
   })
 
   it('leaves one lead with its chat, also when the page sends everything twice', async () => {
-    for (const exchange of [...exchanges, ...exchanges]) await send(exchange)
+    await sendAll([...exchanges, ...exchanges])
 
     const sent = JSON.parse(exchanges.find(({ path, body }) => path === '/api/leads' && body)?.body ?? '')
     const stored = await (await leads.open()).find().toArray()
@@ -97,11 +125,49 @@ describe.each([
       bhk: 1,
       microsite: 'nivasa-enchante',
       projectId: 'nivasa-enchante',
-      metadata: sent.metadata,
       conversation: sent.conversation,
     }
     expect(stored).toEqual([expect.objectContaining(expected)])
-    expect(stored[0]?.name).toBe(name)
+    expect(stored[0]?.name).toBe(left.name)
+    expect(await (await chatSessions.open()).countDocuments()).toBe(left.chats)
     expect(await (await chatSessions.open()).countDocuments({ leadId: stored[0]?._id })).toBe(1)
+  })
+
+  it('changes nothing of the configuration that its owner wrote', async () => {
+    const read = async () => (await widgetConfigs.open()).findOne({}, { projection: { suggestion: 0 } })
+    const before = await read()
+    await sendAll(exchanges)
+    expect(await read()).toEqual(before)
+  })
+})
+
+describe('the dashboard', () => {
+  const exchanges = readExchanges('dashboard.json')
+
+  beforeEach(async () => {
+    const owner = await (await widgetConfigs.open()).findOne({})
+    const conversation = [{ id: 'm1', type: 'user', text: 'Pricing 💸', timestamp: 1795326993746 }]
+    const lead = storedLead({ conversation, ...(owner?.ownerId && { ownerId: owner.ownerId }) })
+    await (await leads.open()).insertOne(lead)
+  })
+
+  it('gets the answers that it was made for', async () => {
+    await expectPromisedAnswers(exchanges)
+  })
+
+  it('leaves what it saved, and not what it sent with its widget key', async () => {
+    await sendAll(exchanges)
+    const config = await (await widgetConfigs.open()).findOne({})
+    expect(config).toMatchObject({
+      agentName: 'Riya',
+      propertyInfo: {
+        projectName: 'Nivasa Enchante',
+        pricing: expect.arrayContaining([{ configuration: '3.5 BHK', price: '₹ 1.4 Cr' }]),
+      },
+      revision: 2,
+      createdAt: new Date('2025-09-01T00:00:00.000Z'),
+    })
+    expect(config).not.toHaveProperty('__v')
+    expect(await (await leads.open()).findOne({})).toMatchObject({ status: 'contacted' })
   })
 })
