@@ -33,7 +33,10 @@ const Domain = z
   .string()
   .max(300)
   .transform(hostOf)
-  .refine(host => host === 'localhost' || /^[^.]+(\.[^.]+)+$/.test(host), 'must be a domain like example.com')
+  .refine(
+    host => host === 'localhost' || /^[\w-]+(\.[\w-]+)+$/.test(host),
+    'must be a domain like example.com',
+  )
 
 const Price = z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(200))
 
@@ -241,12 +244,25 @@ async function change(
     if (expected !== undefined && expected !== (current ? revisionOf(current) : 0))
       throw new AppError('conflict', 'The configuration was changed meanwhile: read it again.')
     const changes = changesFor(current)
+    await assertNamesNoOther(projectId, changes.domains ?? [], editor)
     const written = current
       ? await replace(current, changes, mode, editor, now)
       : await create(projectId, changes, editor, now)
     if (written) return written
   }
   throw new AppError('conflict', 'The configuration is being changed by others: try again.')
+}
+
+/** A project that is named after a domain has it as much as one that lists it: widgets find it by either. */
+async function assertNamesNoOther(
+  projectId: string,
+  domains: readonly string[],
+  editor: Editor,
+): Promise<void> {
+  if (domains.length === 0) return
+  const named = { projectId: { $in: [...domains], $ne: projectId } }
+  const others = await (await widgetConfigs.open()).find(named).toArray()
+  if (!others.every(other => editor.mayEdit(other))) throw domainTaken()
 }
 
 async function create(

@@ -261,7 +261,7 @@ export function toPublicConfig(projectId: string, stored: WidgetConfig | undefin
       availableBhk: [],
       amenities: [],
       ...facts,
-      ...(pricing && { pricing: Object.fromEntries(pricing.map(p => [p.configuration, p.price])) }),
+      ...(pricing && { pricing: byConfiguration(pricing) }),
     },
     domains: stored?.domains ?? [],
     ...(stored?.phoneCountry !== undefined && { phoneCountry: stored.phoneCountry }),
@@ -269,6 +269,12 @@ export function toPublicConfig(projectId: string, stored: WidgetConfig | undefin
     createdAt: stored?.createdAt ?? DEFAULTS_CHANGED_AT,
     updatedAt: stored?.updatedAt ?? DEFAULTS_CHANGED_AT,
   }
+}
+
+/** Prices by configuration, as the old store has them already. */
+function byConfiguration(pricing: NonNullable<PropertyInfo['pricing']> | Record<string, string>) {
+  if (!Array.isArray(pricing)) return pricing
+  return Object.fromEntries(pricing.map(({ configuration, price }) => [configuration, price]))
 }
 
 function appearanceOf(stored: { [field in keyof Appearance]?: unknown }): Appearance {

@@ -105,6 +105,21 @@ describe('a user', () => {
     },
   )
 
+  it('draws no visitors of a project that is named after its domain, by listing that', async () => {
+    const ownerId = alice.user._id
+    const id = 'skyline.example'
+    await (await widgetConfigs.open()).insertOne(storedWidgetConfig({ projectId: id, ownerId }))
+    const claim = (by: CallOptions) => put('mine', { domains: ['b.example', 'www.Skyline.example'] }, by)
+
+    const refused = await claim(bob)
+    expect(refused.status).toBe(409)
+    expect(refused.body.details?.map(({ path }) => path)).toEqual(['domains'])
+    expect(await stored('mine')).toBeNull()
+    expect((await put(id, { domains: [id] }, alice)).status).toBe(200)
+    await put(id, { domains: [] }, alice)
+    expect((await claim(alice)).status).toBe(200)
+  })
+
   it('writes nothing more once the project is another’s, however little too late', async () => {
     const open = widgetConfigs.openGuarded.bind(widgetConfigs)
     vi.spyOn(widgetConfigs, 'openGuarded').mockImplementationOnce(async () => {

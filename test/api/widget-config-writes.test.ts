@@ -145,6 +145,7 @@ describe('a write is refused by name, and nothing is written', () => {
     ['autoOpenDelayMs', { autoOpenDelayMs: '4000' }],
     ['phoneCountry', { phoneCountry: 'XX' }],
     ['domains.0', { domains: ['not a domain'] }],
+    ['domains.0', { domains: ['*.nivasa.example'] }],
     ['domains.1', { domains: ['a.example', 'nodots'] }],
     ['domains', { domains: Array.from({ length: 51 }, (_, i) => `d${i}.example`) }],
     ['propertyInfo', { propertyInfo: 'text' }],

@@ -91,6 +91,15 @@ describe('a stored configuration', () => {
     })
   })
 
+  it('of the old store is given too, with its prices by their names and whatever it lacks', async () => {
+    const old = { projectId: 'old', agentName: null, propertyInfo: { pricing: { '2 BHK': '₹85 L' } } }
+    await (await widgetConfigs.open()).insertOne(old as unknown as WidgetConfig)
+    const { status, body } = await get('old')
+    expect(status).toBe(200)
+    expect(body.propertyInfo).toEqual({ availableBhk: [], amenities: [], pricing: { '2 BHK': '₹85 L' } })
+    expect(body).toMatchObject({ agentName: expect.any(String), domains: [], revision: 0 })
+  })
+
   it('is of one spelling of its id only', async () => {
     await store({ projectId: 'Lake.View', agentName: 'Riya' })
     expect((await get('Lake.View')).body.agentName).toBe('Riya')

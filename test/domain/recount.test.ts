@@ -70,6 +70,21 @@ describe('recount', () => {
     expect(await countsByMicrosite()).toEqual(right)
   })
 
+  it('counts a project’s own, and no lead that is still to be counted', async () => {
+    const createdAt = new Date(`${DAY}T12:00:00.000Z`)
+    await (await leads.open()).insertMany([
+      storedLead({ microsite: 'm', createdAt }),
+      storedLead({ microsite: 'm', createdAt, projectId: 'other' }),
+      storedLead({ microsite: 'm', createdAt, projectId: 'other' }),
+      storedLead({ microsite: 'm', createdAt, pending: true }),
+    ])
+    const mended = await recount(dayStart)
+    expect(mended.map(({ counter, is }) => [counter.projectId, is]).sort()).toEqual([
+      ['nivasa-enchante', 1],
+      ['other', 2],
+    ])
+  })
+
   it('mends once where two run at the same time', async () => {
     await (await leads.open()).insertMany([
       captured('never-counted', `${DAY}T12:00:00.000Z`),
