@@ -140,6 +140,14 @@ describe('two events', () => {
     expect(await counted()).toEqual([['2026-11-22', 'chatsShown', 2]])
   })
 
+  it.each([
+    ['a plain one after twins', [timed(), plain(), plain()]],
+    ['a timed one after twins', [plain(), timed(), timed()]],
+  ])('stay two where one has no twin: %s', async (_, arrivals) => {
+    for (const [i, arrival] of arrivals.entries()) await arrive(arrival, i * 100)
+    expect(await stored()).toHaveLength(2)
+  })
+
   it('stay as many as there are where twins of 20 visitors arrive at once', async () => {
     await Promise.all(Array.from({ length: 20 }, () => [arrive(timed()), arrive(plain())]).flat())
     expect(await stored()).toHaveLength(20)

@@ -40,7 +40,7 @@ async function ownersOf(projectId = 'nivasa-enchante') {
     (await chatSessions.open()).find({ projectId }, own).toArray(),
     (await widgetConfigs.open()).findOne({ projectId }),
   ])
-  const distinct = (documents: { ownerId?: ObjectId }[]) => [
+  const distinct = (documents: { ownerId?: ObjectId | undefined }[]) => [
     ...new Set(documents.map(({ ownerId }) => ownerId?.toHexString())),
   ]
   return { config: config?.ownerId?.toHexString(), leads: distinct(some), chats: distinct(chats) }
