@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Caller, editorOf } from '../../lib/auth/callers.js'
-import { saveOrSuggest, WidgetConfigInput } from '../../lib/domain/widget-config-writes.js'
+import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
+import { saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
 import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'
 import { ok, sharedBriefly } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'

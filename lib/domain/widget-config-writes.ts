@@ -1,15 +1,12 @@
 import { type Filter, ObjectId } from 'mongodb'
-import { z } from 'zod'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError, invalidField } from '../errors.js'
-import { StrictFreeForm } from './free-form.js'
-import { hostOf } from './hosts.js'
-import { phoneCountry } from './phone.js'
 import { assertMayCreate, type Editor, handOver } from './project-ownership.js'
 import { findUser } from './users.js'
+import type { WidgetConfigInput } from './widget-config-input.js'
 import {
   type PropertyInfo,
-  PublicWidgetConfig,
+  type PublicWidgetConfig,
   type Revision,
   Settings,
   toPublicConfig,
@@ -21,76 +18,6 @@ const KEPT_REVISIONS = 20
 
 /** How often a change is tried again when another one gets ahead of it. */
 const ATTEMPTS = 10
-
-const Text = z.string().trim().max(1_000)
-const HttpUrl = z
-  .string()
-  .trim()
-  .max(2_000)
-  .refine(text => text === '' || (/^https?:\/\//i.test(text) && URL.canParse(text)), 'must be an http(s) URL')
-
-const Domain = z
-  .string()
-  .max(300)
-  .transform(hostOf)
-  .refine(
-    host => host === 'localhost' || /^[\w-]+(\.[\w-]+)+$/.test(host),
-    'must be a domain like example.com',
-  )
-
-const Price = z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(200))
-
-/** Facts about the property as clients send them: prices by configuration, whatever the configuration is called. */
-const PropertyInfoInput = z
-  .object({
-    availableBhk: z.array(z.string().max(100)).max(50).optional(),
-    amenities: z.array(z.string().max(200)).max(200).optional(),
-    pricing: z.record(z.string().min(1).max(100), Price).nullish(),
-  })
-  .catchall(z.unknown())
-  .transform(({ pricing, ...facts }, context): PropertyInfo => {
-    const free = StrictFreeForm.safeParse(facts)
-    for (const issue of free.error?.issues ?? [])
-      context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
-    const pairs = Object.entries(pricing ?? {}).map(([configuration, price]) => ({ configuration, price }))
-    return { ...facts, ...(pricing && { pricing: pairs }) } as PropertyInfo
-  })
-
-/**
- * A change of a configuration: some of its fields, or the whole form as it was read. What a client may not set
- * (ids, times) is ignored.
- */
-export const WidgetConfigInput = z
-  .object({
-    agentName: z.string().trim().min(1).max(100),
-    avatarUrl: HttpUrl,
-    primaryColor: z
-      .string()
-      .regex(/^#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i, 'must be a colour like #2563eb'),
-    followupMessage: Text,
-    bhkPrompt: Text,
-    inventoryMessage: Text,
-    phonePrompt: Text,
-    thankYouMessage: Text,
-    bubblePosition: z.enum(['bottom-right', 'bottom-left']),
-    autoOpenDelayMs: z.number().int().min(0).max(600_000),
-    welcomeMessage: Text,
-    propertyInfo: PropertyInfoInput,
-    domains: z
-      .array(Domain)
-      .max(50)
-      .transform(domains => [...new Set(domains)]),
-    phoneCountry: z.string().refine(code => phoneCountry(code) !== undefined, 'must be a country like IN'),
-    /** The revision that the change was made from: another one by then is a conflict. */
-    revision: z.number().int().nonnegative(),
-    /** Whose project it is from now on; null for nobody's. For admins. */
-    ownerId: z
-      .string()
-      .regex(/^[0-9a-f]{24}$/, 'must be the id of a user')
-      .nullable(),
-  })
-  .partial()
-export type WidgetConfigInput = z.infer<typeof WidgetConfigInput>
 
 /**
  * Changes a project's configuration, and creates it where there is none. Concurrent changes of different fields
@@ -109,7 +36,7 @@ export async function saveWidgetConfig(
   if (ownerId !== undefined && !editor.isAdmin)
     throw new AppError('forbidden', 'Only an admin gives a project to somebody.')
   if (typeof ownerId === 'string') await assertIsUser(ownerId)
-  const config = await change(projectId, editor, revision, now, () => changes)
+  const config = await changeWidgetConfig(projectId, editor, revision, now, () => changes)
   if (ownerId === undefined) return toPublicConfig(projectId, config)
   const handedOver = await handOver(projectId, ownerId === null ? undefined : new ObjectId(ownerId), now)
   return toPublicConfig(projectId, handedOver)
@@ -138,78 +65,6 @@ export async function saveOrSuggest(
   return suggestPropertyInfo(projectId, propertyInfo, now)
 }
 
-export const RollbackInput = z.object({ revision: z.number().int().nonnegative() })
-
-/**
- * Makes the settings of an earlier revision the current ones again, as a new revision.
- *
- * @throws {AppError} `not_found` for a revision that is not kept, or a project of somebody else.
- */
-export async function rollBackWidgetConfig(
-  projectId: string,
-  { revision }: z.infer<typeof RollbackInput>,
-  editor: Editor,
-  now: Date,
-): Promise<PublicWidgetConfig> {
-  const config = await change(
-    projectId,
-    editor,
-    undefined,
-    now,
-    current => {
-      if (!current) throw new AppError('not_found')
-      const kept = current.revisions?.find(candidate => candidate.revision === revision)
-      if (!kept) throw new AppError('not_found', 'This revision is not kept.')
-      return kept.settings
-    },
-    'replace',
-  )
-  return toPublicConfig(projectId, config)
-}
-
-export const RevisionList = z.object({
-  current: PublicWidgetConfig,
-  suggestion: z.object({ propertyInfo: z.record(z.string(), z.unknown()), suggestedAt: z.date() }).nullable(),
-  items: z.array(
-    z.object({
-      revision: z.number().int(),
-      replacedAt: z.date(),
-      replacedBy: z.string(),
-      config: PublicWidgetConfig,
-    }),
-  ),
-})
-
-/**
- * The current configuration, what an old widget suggests, and the versions before, newest first.
- *
- * @throws {AppError} `not_found` for a project of somebody else.
- */
-export async function listRevisions(
-  projectId: string,
-  editor: Editor,
-): Promise<z.infer<typeof RevisionList>> {
-  const stored = await (await widgetConfigs.open()).findOne({ projectId })
-  if (!stored || !editor.mayEdit(stored)) throw new AppError('not_found')
-  const { suggestion, revisions = [] } = stored
-  return {
-    current: toPublicConfig(projectId, stored),
-    suggestion: suggestion
-      ? {
-          propertyInfo: toPublicConfig(projectId, { ...stored, propertyInfo: suggestion.propertyInfo })
-            .propertyInfo,
-          suggestedAt: suggestion.suggestedAt,
-        }
-      : null,
-    items: revisions.toReversed().map(kept => ({
-      revision: kept.revision,
-      replacedAt: kept.replacedAt,
-      replacedBy: kept.replacedBy,
-      config: toPublicConfig(projectId, { ...bare(stored), ...kept.settings, revision: kept.revision }),
-    })),
-  }
-}
-
 /**
  * Keeps the facts that an old widget without a key read off its page, for the project's owner to accept, and
  * answers with what is stored. Nothing is kept for a project that is not there: it has nobody to accept it.
@@ -229,8 +84,15 @@ async function suggestPropertyInfo(
 
 type Changes = { [field in keyof Settings]?: Settings[field] | undefined }
 
-/** Writes over exactly what it read; when another change got ahead of it, reads again. */
-async function change(
+/**
+ * Changes what an editor may change, as a new revision. Writes over exactly what it read; when another change got
+ * ahead of it, reads again.
+ *
+ * @param expected the revision that the change was made from, where its client said so.
+ * @param mode whether settings that the changes do not name stay or go.
+ * @throws {AppError} as `saveWidgetConfig` does.
+ */
+export async function changeWidgetConfig(
   projectId: string,
   editor: Editor,
   expected: number | undefined,
@@ -341,11 +203,6 @@ function settingsOf(config: WidgetConfig): Settings {
 /** A document of the old store counts no changes. */
 function revisionOf(config: { revision?: number }): number {
   return config.revision ?? 0
-}
-
-/** A document without its settings, to show other ones in its place. */
-function bare({ _id, projectId, revision, createdAt, updatedAt }: WidgetConfig) {
-  return { _id, projectId, revision, createdAt, updatedAt }
 }
 
 function defined(changes: Changes): Partial<Settings> {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { editorOf } from '../../../lib/auth/callers.js'
-import { listRevisions, RevisionList } from '../../../lib/domain/widget-config-writes.js'
+import { listRevisions, RevisionList } from '../../../lib/domain/widget-config-revisions.js'
 import { ProjectId } from '../../../lib/domain/widget-configs.js'
 import { ok } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
