@@ -106,7 +106,9 @@ export async function changeWidgetConfig(
     if (expected !== undefined && expected !== (current ? revisionOf(current) : 0))
       throw new AppError('conflict', 'The configuration was changed meanwhile: read it again.')
     const changes = changesFor(current)
-    await assertNamesNoOther(projectId, changes.domains ?? [], editor)
+    const kept = current?.domains ?? []
+    const added = changes.domains?.filter(domain => !kept.includes(domain)) ?? []
+    await assertNamesNoOther(projectId, added, editor)
     const written = current
       ? await replace(current, changes, mode, editor, now)
       : await create(projectId, changes, editor, now)

@@ -120,6 +120,12 @@ describe('a user', () => {
     expect((await claim(alice)).status).toBe(200)
   })
 
+  it('keeps no other from saving its form by creating a project named after their domain', async () => {
+    expect((await put('nivasa.example', { agentName: 'X' }, bob)).status).toBe(200)
+    const form = await call<Config>(configRoute, 'GET', '/api/widget-config/nivasa-enchante')
+    expect((await put('nivasa-enchante', form.body, alice)).status).toBe(200)
+  })
+
   it('writes nothing more once the project is another’s, however little too late', async () => {
     const open = widgetConfigs.openGuarded.bind(widgetConfigs)
     vi.spyOn(widgetConfigs, 'openGuarded').mockImplementationOnce(async () => {
