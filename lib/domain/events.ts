@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { type Filter, ObjectId, type UpdateFilter } from 'mongodb'
+import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { bulkUpsert } from '../db/upsert.js'
+import { onlyDuplicates } from '../db/errors.js'
 import { env } from '../env.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
@@ -98,8 +98,7 @@ export interface EventRequest {
 export async function recordEvents(body: EventBody, request: EventRequest): Promise<RecordedEvents> {
   const inputs = [body].flat()
   const incoming = await Promise.all(inputs.map(input => identify(input, request)))
-  const recorded = await events.open()
-  const inserted = await bulkUpsert(recorded, incoming.map(upsertOf))
+  const inserted = await insertNew(incoming)
   const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countedAs(event))
   if (counted.length > 0) request.background(countEach(counted))
 
@@ -112,7 +111,7 @@ export async function recordEvents(body: EventBody, request: EventRequest): Prom
     }
   // A client's own id names what was stored under it first; a twin is answered as it was sent.
   const known = !inserted.has(0) && first.side === undefined
-  const stored = known ? await recorded.findOne({ _id: first.event._id }) : null
+  const stored = known ? await (await events.open()).findOne({ _id: first.event._id }) : null
   return { message: 'Event recorded', event: toPublic(stored ?? first.event) }
 }
 
@@ -146,16 +145,32 @@ async function identify(input: EventInput, request: EventRequest): Promise<Incom
   return { event: { _id: await meetTwin(alike, side, now), ...event }, side }
 }
 
-/** Whichever twin comes first, what is stored in the end is the one that carries the visitor's time. */
-function upsertOf({ event, side }: Incoming): {
-  filter: Filter<WidgetEvent>
-  update: UpdateFilter<WidgetEvent>
-} {
-  const { _id, payload, at, ...fixed } = event
-  const own = { ...(payload && { payload }), at }
-  const update =
-    side === 'timed' ? { $set: own, $setOnInsert: fixed } : { $setOnInsert: { ...fixed, ...own } }
-  return { filter: { _id }, update }
+/**
+ * Stores what is not there yet, and says by position what that was: the unique id decides it, whatever else is
+ * stored at the same moment.
+ */
+async function insertNew(incoming: readonly Incoming[]): Promise<Set<number>> {
+  const recorded = await events.open()
+  const inserted = new Set(incoming.keys())
+  try {
+    await recorded.insertMany(
+      incoming.map(({ event }) => event),
+      { ordered: false },
+    )
+  } catch (error) {
+    if (!onlyDuplicates(error)) throw error
+    for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
+  }
+  // Whichever twin comes first, what is stored in the end is the one that carries the visitor's time.
+  const timed = incoming.filter(({ side }, position) => side === 'timed' && !inserted.has(position))
+  if (timed.length > 0)
+    await recorded.bulkWrite(
+      timed.map(({ event: { _id, payload, at } }) => ({
+        updateOne: { filter: { _id }, update: { $set: { ...(payload && { payload }), at } } },
+      })),
+      { ordered: false },
+    )
+  return inserted
 }
 
 /** The widgets' names of what is counted. A captured lead is counted where it is stored. */
