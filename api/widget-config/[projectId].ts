@@ -23,8 +23,7 @@ const GET = route(
 
 const write = route(
   {
-    summary:
-      "Change a project's configuration; what an old widget sends without a key is kept as a suggestion",
+    summary: "Change a project's configuration, or suggest its facts without a key",
     access: 'anyone',
     limit: 'config-write',
     params,
