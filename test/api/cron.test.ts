@@ -45,7 +45,7 @@ describe('the maintenance cron', () => {
     await deploy({ CRON_SECRET })
     const { default: leadsRoute } = await import('../../api/leads/index.js')
 
-    expect((await call(leadsRoute, 'GET', '/api/leads', { token: CRON_SECRET })).status).toBe(401)
+    expect((await call(leadsRoute, 'GET', '/api/leads', { token: CRON_SECRET })).status).toBe(403)
   })
 
   it('mends the counters of past days and says what it did', async () => {
@@ -64,16 +64,14 @@ describe('the maintenance cron', () => {
     const { body } = await run({ token: CRON_SECRET })
 
     expect(body.ok).toBe(true)
-    expect(body.jobs.map(({ name, ok }) => [name, ok])).toEqual([
-      ['indexes', true],
-      ['lead-counts', true],
-    ])
-    expect(body.jobs[1]?.result).toEqual({
+    expect(body.jobs.filter(({ ok }) => !ok)).toEqual([])
+    expect(body.jobs.find(({ name }) => name === 'lead-counts')?.result).toEqual({
       mended: expect.arrayContaining([
         { microsite: 'a', day: yesterday, was: 0, is: 2 },
         { microsite: 'b', day: yesterday, was: 4, is: 0 },
       ]),
     })
-    expect((await run({ token: CRON_SECRET })).body.jobs[1]?.result).toEqual({ mended: [] })
+    const again = (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'lead-counts')
+    expect(again?.result).toEqual({ mended: [] })
   })
 })
