@@ -6,6 +6,7 @@ import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { newestFirst } from '../db/keyset.js'
 import { AppError } from '../errors.js'
+import { statusOf, users } from './users.js'
 
 /** What a key may do. A route names the one it needs. */
 export const Scope = z.enum(['leads:read', 'leads:write', 'widgets:write', 'calls:write'])
@@ -114,7 +115,8 @@ export function isApiKey(text: string): boolean {
 
 /**
  * The key in force behind a text, or undefined. Found by its hash, which nobody can aim at; compared once more in
- * constant time. The last use is noted every few minutes.
+ * constant time. A key ends with its owner's account, and rests while that is suspended. The last use is noted
+ * every few minutes.
  */
 export async function findApiKey(text: string, now: Date): Promise<ApiKey | undefined> {
   if (!isApiKey(text)) return undefined
@@ -123,6 +125,7 @@ export async function findApiKey(text: string, now: Date): Promise<ApiKey | unde
   const stored = await keys.findOne({ hash })
   if (!stored || !timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hash))) return undefined
   if (stored.revokedAt || (stored.expiresAt && stored.expiresAt <= now)) return undefined
+  if (stored.ownerId && !(await isActive(stored.ownerId))) return undefined
   if (!stored.lastUsedAt || now.getTime() - stored.lastUsedAt.getTime() > LAST_USE_PRECISION_MS)
     await keys.updateOne({ _id: stored._id }, { $max: { lastUsedAt: now } })
   return stored
@@ -161,6 +164,11 @@ export async function revokeApiKey(
     : null
   if (!revoked) throw new AppError('not_found')
   return toPublic(revoked)
+}
+
+async function isActive(userId: ObjectId): Promise<boolean> {
+  const user = await (await users.open()).findOne({ _id: userId }, { projection: { status: 1 } })
+  return user !== null && statusOf(user) === 'active'
 }
 
 /** Rejects the bytes that would make some characters likelier than others. */
