@@ -1,6 +1,7 @@
 import { waitUntil } from '@vercel/functions'
 import type { z } from 'zod'
-import { type Access, authenticate, type Caller, type CallerOf, type Scope } from '../auth/callers.js'
+import type { Access, Caller, CallerOf, Scope } from '../auth/caller.js'
+import { authenticate } from '../auth/callers.js'
 import { readCookie } from '../auth/cookies.js'
 import { isOwnOrigin } from '../auth/origins.js'
 import { AppError, invalidField } from '../errors.js'

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Access, Scope } from '../../lib/auth/callers.js'
+import type { Access, Scope } from '../../lib/auth/caller.js'
 import { createApiKey, revokeApiKey, Scope as ScopeSchema } from '../../lib/domain/api-keys.js'
 import { endSession } from '../../lib/domain/sessions.js'
 import { administerUser } from '../../lib/domain/user-administration.js'

@@ -7,6 +7,7 @@ import { adminToken, call } from '../support/request.js'
 
 // Three failed attempts a minute from one address.
 process.env.RATE_LIMIT_SCALE = '0.1'
+process.env.CRON_SECRET = 'cron-secret-of-the-tests'
 
 const token = adminToken()
 const list = (options: Parameters<typeof call>[3]) => call(leadsRoute, 'GET', '/api/leads', options)
