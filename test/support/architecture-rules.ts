@@ -35,7 +35,11 @@ const LAYERS: readonly Layer[] = [
     // What an error of the driver means to a client: the pipeline needs that much of the database, and no more.
     importsFile: 'lib/db/errors.ts',
   },
-  { name: 'credentials', files: /^lib\/auth\/(passwords|tokens)\.ts$/, imports: ['env', 'errors'] },
+  {
+    name: 'credentials',
+    files: /^lib\/auth\/(common-passwords|passwords|secrets|tokens)\.ts$/,
+    imports: ['env', 'errors'],
+  },
   { name: 'auth', files: /^lib\/auth\//, imports: ['credentials', 'domain', 'db', 'env', 'errors'] },
   { name: 'rate-limit', files: /^lib\/rate-limit\//, imports: ['domain', 'db', 'env', 'errors'] },
   {
