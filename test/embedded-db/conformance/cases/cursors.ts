@@ -55,6 +55,13 @@ export const cursors: Subject = {
       [1, 4, 2, 3],
     ),
     {
+      name: 'a sort by two arrays of one document is refused',
+      referenceFault: 'DocumentDB sorts by both',
+      expected: { code: 2 },
+      run: async db =>
+        failure((await filled(db, [{ a: [1], b: [2] }])).find().sort({ a: 1, b: 1 }).toArray()),
+    },
+    {
       name: 'a page after a key: earlier, or at the same instant with a lesser _id',
       expected: [[5, 3], [1, 2], [7], []],
       async run(db) {

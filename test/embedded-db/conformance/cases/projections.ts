@@ -106,6 +106,18 @@ export const projections: Subject = {
       { _id: 1, b: 1 },
     ),
     projecting(
+      '$elemMatch comes after the included fields',
+      { a: [1, 5], b: 1, c: 2 },
+      { a: { $elemMatch: { $gt: 3 } }, c: 1 },
+      { _id: 1, c: 2, a: [5] },
+    ),
+    projecting(
+      '$elemMatch beside an exclusion',
+      { a: [1, 5], b: 1, c: 2 },
+      { a: { $elemMatch: { $gt: 3 } }, b: 0 },
+      { _id: 1, a: [5], c: 2 },
+    ),
+    projecting(
       '$elemMatch over scalars',
       { a: [1, 5, 9] },
       { a: { $elemMatch: { $gt: 3 } } },
