@@ -24,6 +24,7 @@ interface Operator {
   /** Reads the operand once an update; what it gives is applied to each document. */
   read: (operand: Value, path: string) => Apply
   creates: boolean
+  blocked?: boolean
 }
 
 /** The update operators that change the value at one path; `$rename` and `$setOnInsert` are the caller's. */
@@ -43,7 +44,7 @@ export const UPDATE_OPERATORS: Record<string, Operator> = {
   $currentDate: { read: currentDate, creates: true },
   $push: { read: push, creates: true },
   $addToSet: { read: addToSet, creates: true },
-  $pop: { read: pop, creates: false },
+  $pop: { read: pop, creates: false, blocked: true },
   $pull: { read: pull, creates: false },
   $pullAll: { read: pullAll, creates: false },
 }
