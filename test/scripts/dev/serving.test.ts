@@ -21,7 +21,7 @@ beforeAll(async () => {
     CRON_SECRET: 'given-cron-secret',
     NOTES: join(data, 'notes'),
   })
-})
+}, 120_000)
 
 afterAll(async () => {
   await dev?.end()
