@@ -45,8 +45,8 @@ export const UPDATE_OPERATORS: Record<string, Operator> = {
   $push: { read: push, creates: true },
   $addToSet: { read: addToSet, creates: true },
   $pop: { read: pop, creates: false, blocked: true },
-  $pull: { read: pull, creates: false },
-  $pullAll: { read: pullAll, creates: false },
+  $pull: { read: pull, creates: false, blocked: true },
+  $pullAll: { read: pullAll, creates: false, blocked: true },
 }
 
 function calculation(operator: string, sign: '+' | '*', operand: Value, path: string): Apply {
@@ -146,7 +146,10 @@ function pull(operand: Value): Apply {
   if (!isDoc(operand) && typeOf(operand) !== 'regex')
     return without(element => equal(element, operand), '$pull')
   return without(
-    element => (onElement || !isDoc(operand) ? matches(filter, { element }) : matches(filter, element)),
+    element =>
+      onElement || !isDoc(operand)
+        ? matches(filter, { element })
+        : isDoc(element) && matches(filter, element),
     '$pull',
   )
 }

@@ -10,7 +10,7 @@ export interface Change {
   apply: (old: Maybe) => Maybe
   /** Whether what is missing on the way is made (`$set`) or left alone (`$unset`, `$pull`). */
   creates: boolean
-  /** For what makes nothing: whether a scalar on the way is an error all the same (`$pop`). */
+  /** For what makes nothing: whether a scalar on the way is an error all the same (not of `$unset`). */
   blocked?: boolean | undefined
 }
 
