@@ -57,7 +57,7 @@ export const deletes: Subject = {
       async run(db) {
         const collection = await filled(db, [{ a: 1 }])
         const outcome = await commandFailure(db, { delete: 'rows', deletes: [{ q: {}, limit: 2 }] })
-        return { ...(outcome as object), left: await collection.countDocuments() }
+        return { ...outcome, left: await collection.countDocuments() }
       },
     },
     {
@@ -66,7 +66,7 @@ export const deletes: Subject = {
       async run(db) {
         const collection = await filled(db, [{ a: 1 }])
         const outcome = await commandFailure(db, { delete: 'rows', deletes: [{ q: {} }] })
-        return { ...(outcome as object), left: await collection.countDocuments() }
+        return { ...outcome, left: await collection.countDocuments() }
       },
     },
     {

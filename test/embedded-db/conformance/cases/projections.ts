@@ -142,6 +142,26 @@ export const projections: Subject = {
       { _id: 1, a: [1], b: 1 },
     ),
     projecting(
+      '$slice with _id is an inclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 1, a: { $slice: 1 } },
+      { _id: 1, a: [1] },
+      { referenceFault: 'DocumentDB takes it for an exclusion' },
+    ),
+    projecting(
+      '$slice without _id is an exclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 0, a: { $slice: 1 } },
+      { a: [1], b: 1 },
+    ),
+    projecting(
+      '$elemMatch without _id is an inclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 0, a: { $elemMatch: { $gt: 1 } } },
+      { a: [2] },
+      { referenceFault: 'DocumentDB takes it for an exclusion' },
+    ),
+    projecting(
       '$slice with an exclusion',
       { a: [1, 2, 3], b: 1, c: 1 },
       { a: { $slice: 1 }, b: 0 },

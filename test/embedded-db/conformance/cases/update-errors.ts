@@ -96,7 +96,7 @@ export const updateErrors: Subject = {
         const outcome = await failure(collection.updateOne({}, { $set: { b: 'x'.repeat(10_000_000) } }))
         const row = await collection.findOne()
         return {
-          refused: 'code' in (outcome as object),
+          refused: 'code' in outcome,
           size: String(row?.a).length + String(row?.b ?? '').length,
         }
       },
@@ -109,7 +109,7 @@ export const updateErrors: Subject = {
         const collection = await filled(db, [{ a: 1 }, { a: 'x' }, { a: 1 }])
         const outcome = await failure(collection.updateMany({}, { $inc: { a: 1 } }))
         return {
-          ...(outcome as object),
+          ...outcome,
           changed: (await collection.find().sort({ _id: 1 }).toArray()).map(row => row.a as unknown),
         }
       },

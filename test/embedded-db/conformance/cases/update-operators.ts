@@ -2,7 +2,7 @@ import { type Document, Double, Int32, Long } from 'mongodb'
 import { updating } from '../builders.js'
 import type { ConformanceCase, Marks, Subject } from '../conformance-case.js'
 import { counts } from '../outcome.js'
-import { filled } from '../rows.js'
+import { filled, unchecked } from '../rows.js'
 
 const long = (text: string) => Long.fromString(text)
 
@@ -531,7 +531,7 @@ export const updateOperators: Subject = {
       referenceFault: 'DocumentDB counts every replacement',
       expected: { matchedCount: 1, modifiedCount: 0, upsertedCount: 0 },
       run: async db =>
-        counts((await (await filled(db, [{ a: 1 }])).replaceOne({ a: 1 }, { a: 1 })) as object),
+        counts((await (await filled(db, [{ a: 1 }])).replaceOne({ a: 1 }, { a: 1 })) as Document),
     },
     {
       name: 'updateMany counts what it met and what it changed',
@@ -560,7 +560,7 @@ export const updateOperators: Subject = {
         const collection = await filled(db, [{ a: 1 }])
         await collection.updateOne(
           {},
-          { $currentDate: { a: true as never, b: { $type: 'timestamp' }, c: { $type: 'date' } } },
+          unchecked({ $currentDate: { a: true, b: { $type: 'timestamp' }, c: { $type: 'date' } } }),
         )
         const [row] = await collection
           .aggregate([{ $project: { types: [{ $type: '$a' }, { $type: '$b' }, { $type: '$c' }] } }])

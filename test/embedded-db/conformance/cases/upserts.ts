@@ -40,7 +40,7 @@ function refusedInsert(
     async run(db) {
       const upsert = rows(db).updateOne(filter as Filter<Row>, update as UpdateFilter<Row>, { upsert: true })
       const outcome = await failure(upsert)
-      return { ...(outcome as object), stored: await rows(db).countDocuments() }
+      return { ...outcome, stored: await rows(db).countDocuments() }
     },
   }
 }
