@@ -194,6 +194,26 @@ describe('a change', () => {
     expect(statuses.get(200)).toBeGreaterThan(10)
   })
 
+  it('lets the functions before it answer what they have, and then ends them', async () => {
+    const slow = (what: string) =>
+      functionSource(`await new Promise(resolve => setTimeout(resolve, 1_000))
+        return Response.json({ pid: process.pid, version: '${what}' })`)
+    const { root, write } = makeTestProject({ 'api/slow.ts': slow('old'), 'api/a.ts': says("'old'") })
+    const dev = await startTestDev(root)
+    // Imports it: a function is read when it is first asked for.
+    await fetch(`${dev.url}/api/slow`)
+
+    const before = fetch(`${dev.url}/api/slow`)
+    write({ 'api/a.ts': says("'new'"), 'api/slow.ts': slow('new') })
+    await vi.waitFor(
+      async () => expect(await (await fetch(`${dev.url}/api/a`)).text()).toBe('new'),
+      PATIENTLY,
+    )
+    const { pid, version } = JSON.parse(await (await before).text())
+    expect(version).toBe('old')
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), PATIENTLY)
+  })
+
   it('that breaks something is shown, and ends nothing', async () => {
     const { root, write } = makeTestProject({ 'api/a.ts': says("'fine'"), 'api/b.ts': says("'other'") })
     const dev = await startTestDev(root)

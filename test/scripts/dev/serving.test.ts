@@ -168,8 +168,10 @@ describe('an answer', () => {
   })
 
   it("is a 500 where the function ends its process, and the next request's is what it should be", async () => {
-    expect((await fetch(`${dev.url}/api/crashes`)).status).toBe(500)
-    expect((await fetch(`${dev.url}/api/unread`)).status).toBe(200)
+    for (let i = 0; i < 3; i++) {
+      expect((await fetch(`${dev.url}/api/crashes`)).status).toBe(500)
+      expect((await fetch(`${dev.url}/api/unread`)).status).toBe(200)
+    }
     expect(dev.output()).toContain('ended with code 7')
   })
 
