@@ -542,6 +542,26 @@ export const updateOperators: Subject = {
       },
     },
     {
+      name: 'an update of many meets each document once, though it moves them along the index it reads',
+      expected: [30, 'each once', 30],
+      async run(db) {
+        const collection = await filled(
+          db,
+          Array.from({ length: 30 }, (_, n) => ({ n, list: [n] })),
+        )
+        await collection.createIndex({ n: 1 })
+        await collection.createIndex({ list: 1 })
+        const { modifiedCount } = await collection.updateMany(
+          { n: { $gte: 0 } },
+          { $inc: { n: 5, times: 1 } },
+        )
+        await collection.updateMany({ list: { $gte: 0 } }, unchecked({ $push: { list: 1000 } }))
+        const found = await collection.find().toArray()
+        const once = found.every(row => row.times === 1 && row.list.length === 2)
+        return [modifiedCount, once ? 'each once' : found, await collection.countDocuments({ list: 1000 })]
+      },
+    },
+    {
       name: 'updateOne changes one of several',
       expected: [1, 0],
       async run(db) {
