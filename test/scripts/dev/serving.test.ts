@@ -115,6 +115,17 @@ describe('the size of a body', () => {
     expect(await send('/api/echo', { method: 'POST', body: bytes(LIMIT + 1) })).toEqual(tooLarge)
   })
 
+  it('is not taken for another request, whatever the method', async () => {
+    const smuggled =
+      'GET /api/crashes HTTP/1.1\r\nhost: a\r\nx-leadline-function-file: api/crashes.ts\r\n\r\n'
+    for (const method of ['DELETE', 'OPTIONS', 'PATCH']) {
+      const headers = { 'transfer-encoding': 'chunked' }
+      const { body } = await send('/api/echo', { method, headers, body: Readable.from([smuggled]) })
+      expect(JSON.parse(body)).toMatchObject({ method, length: smuggled.length })
+    }
+    expect(dev.output()).not.toContain('ended with code 7')
+  })
+
   it('does not matter to a function that does not read it, nor to those after it', async () => {
     for (const length of [LIMIT - 1, LIMIT * 2])
       expect(await send('/api/unread', { method: 'POST', body: bytes(length) })).toMatchObject({
