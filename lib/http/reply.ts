@@ -42,7 +42,11 @@ export function errorReply(error: AppError, requestId: string): Reply {
   return {
     status: errorTable[code].status,
     body,
-    headers: retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) },
+    headers: {
+      ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
+      // RFC 9110, section 11.6.1: a 401 says how to authenticate.
+      ...(code === 'unauthenticated' && { 'WWW-Authenticate': 'Bearer' }),
+    },
   }
 }
 

@@ -71,6 +71,15 @@ describe('what the list shows', () => {
   it('is nothing where there is nothing', async () => {
     expect((await list()).body).toEqual({ items: [], total: 0, nextCursor: null })
   })
+
+  it('is a lead of the old system too, which may have no conversation', async () => {
+    const { conversation: _none, ...old } = storedLead()
+    await (await leads.open()).insertOne(old as Lead)
+
+    const { status, body } = await list()
+    expect(status).toBe(200)
+    expect(body.items[0]?.conversation).toEqual([])
+  })
 })
 
 describe('a filter', () => {
