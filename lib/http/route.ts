@@ -112,7 +112,9 @@ export function route<
   }> {
     const { searchParams } = new URL(request.url)
     const params = await parse(declaration.params, pathParams, 'params')
-    const query = await parse(declaration.query, Object.fromEntries(searchParams), 'query')
+    // `?status=` is how a form says that nothing was chosen.
+    const given = [...searchParams].filter(([, value]) => value !== '')
+    const query = await parse(declaration.query, Object.fromEntries(given), 'query')
     const body = declaration.body
       ? await validate(
           declaration.body,

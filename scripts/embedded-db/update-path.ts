@@ -10,6 +10,8 @@ export interface Change {
   apply: (old: Maybe) => Maybe
   /** Whether what is missing on the way is made (`$set`) or left alone (`$unset`, `$pull`). */
   creates: boolean
+  /** For what makes nothing: whether a scalar on the way is an error all the same (not of `$unset`). */
+  blocked?: boolean | undefined
 }
 
 /** What `$[identifier]` means in one update, and which elements it has been applied to. */
@@ -31,14 +33,20 @@ export function changed(document: Doc, change: Change, arrays: ArrayUpdates = { 
 /** Throws ConflictingUpdateOperators (40) where one of two paths is the other or leads to it. */
 export function assertNoConflict(path: string, others: readonly string[]): void {
   for (const other of others) {
-    if (path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)) {
-      const shorter = path.length < other.length ? path : other
-      throw new CommandError(
-        'ConflictingUpdateOperators',
-        `Updating the path '${path}' would create a conflict at '${shorter}'`,
-      )
-    }
+    const at = conflictOf(path.split('.'), other.split('.'))
+    if (at === undefined) continue
+    const reason = `Updating the path '${path}' would create a conflict at '${at}'`
+    throw new CommandError('ConflictingUpdateOperators', reason)
   }
+}
+
+/** Where two paths are in each other's way: one leads to the other, or only one takes the elements of an array. */
+function conflictOf(one: readonly string[], other: readonly string[]): string | undefined {
+  const shared = one.findIndex((part, at) => part !== other[at])
+  const length = shared < 0 ? one.length : shared
+  const [left, right] = [one[length], other[length]]
+  const apart = left !== undefined && right !== undefined && left.startsWith('$[') === right.startsWith('$[')
+  return apart ? undefined : one.slice(0, length).join('.')
 }
 
 function inDocument(document: Doc, depth: number, change: Change, arrays: ArrayUpdates): Doc {
@@ -49,7 +57,7 @@ function inDocument(document: Doc, depth: number, change: Change, arrays: ArrayU
 }
 
 function atValue(old: Maybe, depth: number, change: Change, arrays: ArrayUpdates): Maybe {
-  const { parts, apply, creates } = change
+  const { parts, apply, creates, blocked } = change
   if (depth === parts.length) {
     if (arrays.touched) {
       const path = parts.join('.')
@@ -64,8 +72,8 @@ function atValue(old: Maybe, depth: number, change: Change, arrays: ArrayUpdates
   if (isDoc(old)) return inDocument(old, depth, change, arrays)
   const index = arrayIndex(part)
   if (Array.isArray(old) && index !== undefined) return inElement(old, index, depth, change, arrays)
-  if (!creates) return old
-  if (old === undefined) return made(depth, change)
+  if (old === undefined) return creates ? made(depth, change) : old
+  if (!creates && !blocked) return old
   throw new CommandError(
     'PathNotViable',
     `Cannot create field '${part}' in element {${parts[depth - 1]}: ${show(old)}}`,

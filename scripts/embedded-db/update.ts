@@ -89,7 +89,7 @@ function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, mom
   // New fields are added in the order of their names, numbers by their value, whatever order the update is in.
   steps.sort((one, other) => comparePaths(one.path, other.path))
   const filters = readArrayFilters(arrayFilters, paths)
-  const watched = paths.some(path => path.includes('$['))
+  const watched = paths.some(path => path.includes('$'))
   return (document, moment) => {
     const arrays: ArrayUpdates = watched ? { filters, touched: [] } : { filters }
     let next = document
@@ -113,8 +113,8 @@ const READERS: Record<string, (path: string, operand: Value, operator: string) =
 }
 
 function readStep(path: string, operand: Value, operator: string): Step {
-  const { read, creates } = UPDATE_OPERATORS[operator] ?? refuseOperator(operator)
-  const change: Change = { parts: partsOf(path), apply: read(operand, path), creates }
+  const { read, creates, blocked } = UPDATE_OPERATORS[operator] ?? refuseOperator(operator)
+  const change: Change = { parts: partsOf(path), apply: read(operand, path), creates, blocked }
   const positional = change.parts.indexOf('$')
   if (positional < 0) {
     return {
@@ -166,7 +166,10 @@ function plainValue(document: Doc, parts: readonly string[]): Maybe {
     if (Array.isArray(value)) {
       throw new CommandError('BadValue', `$rename cannot lead through the array element '${part}'`)
     }
-    value = isDoc(value) ? field(value, part) : undefined
+    if (value !== undefined && !isDoc(value)) {
+      throw new CommandError('PathNotViable', `Cannot use the part (${part}) to traverse a scalar in $rename`)
+    }
+    value = value === undefined ? undefined : field(value, part)
   }
   return value
 }

@@ -1,5 +1,7 @@
+import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { dayOf } from '../../lib/domain/event-counts.js'
+import { Lead } from '../../lib/domain/leads.js'
 import type { MaintenanceReport } from '../../lib/domain/maintenance.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
@@ -53,11 +55,8 @@ describe('the maintenance cron', () => {
     const { db } = testDatabase()
     const yesterday = dayOf(new Date(Date.now() - DAY_MS))
     const createdAt = new Date(`${yesterday}T12:00:00Z`)
-    await db.collection('leads').insertMany([
-      { microsite: 'a', createdAt },
-      { microsite: 'a', createdAt },
-      { microsite: 'a', createdAt, spam: { score: 1, reasons: [] } },
-    ])
+    const spam = { score: 1, reasons: ['invalid_phone'] }
+    await db.collection('leads').insertMany([{}, {}, { spam }].map(fields => leadOf(createdAt, fields)))
     const counters = db.collection<{ _id: object; count: number }>('eventcounts')
     await counters.insertOne({ _id: { microsite: 'b', type: 'leadsCaptured', day: yesterday }, count: 4 })
 
@@ -75,3 +74,19 @@ describe('the maintenance cron', () => {
     expect(again?.result).toEqual({ mended: [] })
   })
 })
+
+function leadOf(createdAt: Date, fields: Partial<Lead>): Lead {
+  return Lead.parse({
+    _id: new ObjectId(),
+    bhkType: '2 BHK',
+    microsite: 'a',
+    projectId: 'a',
+    leadSource: 'ChatWidget',
+    status: 'new',
+    metadata: {},
+    conversation: [],
+    createdAt,
+    updatedAt: createdAt,
+    ...fields,
+  })
+}

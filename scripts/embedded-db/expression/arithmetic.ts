@@ -3,6 +3,7 @@ import { CommandError, unsupported } from '../errors.js'
 import { arithmetic, sumOf } from '../numbers.js'
 import { compare } from '../order.js'
 import {
+  dateAt,
   fromInteger,
   isNumeric,
   isTruthy,
@@ -93,7 +94,7 @@ function add(values: Value[]): Value {
     '$add',
     values.filter(value => !(value instanceof Date)),
   ).reduce(plus, new Int32(0))
-  return dates[0] ? new Date(dates[0].getTime() + Math.round(toNumber(total))) : total
+  return dates[0] ? dateAt(dates[0].getTime() + toNumber(total)) : total
 }
 
 function plus(left: Numeric, right: Numeric): Numeric {
@@ -106,7 +107,7 @@ function multiply(left: Numeric, right: Numeric): Numeric {
 
 function subtract([left, right]: Value[]): Value {
   if (left instanceof Date && right instanceof Date) return Long.fromNumber(left.getTime() - right.getTime())
-  if (left instanceof Date && isNumeric(right)) return new Date(left.getTime() - Math.round(toNumber(right)))
+  if (left instanceof Date && isNumeric(right)) return dateAt(left.getTime() - toNumber(right))
   const [one, other] = numbers('$subtract', [left as Value, right as Value]) as [Numeric, Numeric]
   return arithmetic(one, '-', other) ?? new Double(toNumber(one) - toNumber(other))
 }

@@ -1,6 +1,6 @@
 import { Int32, Long } from 'mongodb'
 import { CommandError, unsupported } from '../errors.js'
-import { field, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
+import { dateAt, field, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
 import type { Named, Positional } from './expression.js'
 import { inZone, offsetOf, type Zone, zoneOf } from './time-zone.js'
 import { asDate, parseDate } from './types.js'
@@ -182,7 +182,7 @@ function truncatedLocal(local: Date, unit: string, startOfWeek: string): number 
 /** The instant at which clocks of the zone show this local time. */
 function toInstant(local: number, zone: Zone): Date {
   const guess = local - offsetOf(zone, local)
-  return new Date(local - offsetOf(zone, guess))
+  return dateAt(local - offsetOf(zone, guess))
 }
 
 function dateAdding(operator: string, sign: 1 | -1): Named {
@@ -200,7 +200,7 @@ function dateAdding(operator: string, sign: 1 | -1): Named {
 
 function shifted(date: Date, unit: string, amount: number, zone: Zone): Date {
   const fixed = FIXED[unit]
-  if (fixed !== undefined) return new Date(date.getTime() + amount * fixed)
+  if (fixed !== undefined) return dateAt(date.getTime() + amount * fixed)
   const local = inZone(date, zone)
   const days = DAYS[unit]
   if (days !== undefined) return toInstant(local.getTime() + amount * days * DAY, zone)

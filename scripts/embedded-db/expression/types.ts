@@ -1,6 +1,15 @@
 import { Decimal128, Double, Int32, Long, ObjectId } from 'mongodb'
 import { CommandError, unsupported } from '../errors.js'
-import { isNumeric, isTruthy, type Maybe, type TypeName, toNumber, typeOf, type Value } from '../values.js'
+import {
+  dateAt,
+  isNumeric,
+  isTruthy,
+  type Maybe,
+  type TypeName,
+  toNumber,
+  typeOf,
+  type Value,
+} from '../values.js'
 import type { Named, Positional } from './expression.js'
 
 type Convert = (value: Value) => Value
@@ -96,7 +105,7 @@ function toDouble(value: Value): Value {
 function toDate(value: Value): Value {
   if (value instanceof Date) return value
   if (value instanceof ObjectId) return value.getTimestamp()
-  if (isNumeric(value) && !(value instanceof Int32)) return new Date(Math.trunc(toNumber(value)))
+  if (isNumeric(value) && !(value instanceof Int32)) return dateAt(Math.trunc(toNumber(value)))
   if (typeof value === 'string') {
     const time = parseDate(value)
     if (time !== undefined) return new Date(time)
