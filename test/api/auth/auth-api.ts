@@ -40,10 +40,13 @@ export interface AuthApi {
   me(options: CallOptions): Promise<Answer<AuthAnswer>>
 }
 
-/** The account routes of a deployment of its own, with these variables: a process reads its environment once. */
+/**
+ * The account routes; with variables, those of a deployment of its own, since a process reads its environment once.
+ * Of two deployments the older one is not to be used any more: what it loads late is the newer one's.
+ */
 export async function deployAuth(environment: Record<string, string> = {}): Promise<AuthApi> {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
-  vi.resetModules()
+  if (Object.keys(environment).length > 0) vi.resetModules()
   const load = async (name: string) => {
     const module = await import(join(import.meta.dirname, `../../../api/${name}.ts`))
     return module.default as ServedRoute
