@@ -190,16 +190,18 @@ export async function issueOneTimeToken(
 
 /**
  * Uses a one-time token up and changes its user in the same write, so that of two requests with the same token
- * only one finds it.
+ * only one finds it. Who reads the mail owns the address, so that is proven by either kind. A new password is the
+ * only one from then on, and ends every session.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
 export async function consumeOneTimeToken(
   kind: OneTimeTokenKind,
   token: string,
-  change: { set: Partial<User>; endSessions?: boolean },
+  change: { passwordHash?: string },
   now: Date,
 ): Promise<User> {
+  const { passwordHash } = change
   const user = await (await users.openGuarded()).findOneAndUpdate(
     {
       [`${kind}.hash`]: hashSecret(token),
@@ -207,9 +209,11 @@ export async function consumeOneTimeToken(
       status: { $nin: ['suspended', 'deleted'] },
     },
     {
-      $set: { ...change.set, updatedAt: now },
-      $unset: { [kind]: '' },
-      ...(change.endSessions && { $inc: { sessionVersion: 1 } }),
+      // Proven since the first time.
+      $min: { emailVerifiedAt: now },
+      $set: { updatedAt: now, ...(passwordHash && { passwordHash }) },
+      $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
+      ...(passwordHash && { $inc: { sessionVersion: 1 } }),
     },
     { returnDocument: 'after' },
   )

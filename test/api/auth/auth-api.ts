@@ -37,6 +37,8 @@ export interface AuthAnswer extends Partial<Pick<ErrorBody, 'code' | 'message' |
 /** The account routes of one deployment. */
 export interface AuthApi {
   post(route: AuthPost, body?: unknown, options?: CallOptions): Promise<Answer<AuthAnswer>>
+  /** Whatever else a client may send there; `path` is from `/api/` on, with its query. */
+  send(method: string, path: string, options?: CallOptions): Promise<Answer<AuthAnswer>>
   me(options: CallOptions): Promise<Answer<AuthAnswer>>
 }
 
@@ -52,9 +54,14 @@ export async function deployAuth(environment: Record<string, string> = {}): Prom
     return module.default as ServedRoute
   }
   const [meRoute, ...routes] = await Promise.all(['auth/me', ...POSTS].map(load))
-  const posts = new Map<string, ServedRoute | undefined>(POSTS.map((name, i) => [name, routes[i]]))
+  const posts = new Map<string | undefined, ServedRoute | undefined>(
+    POSTS.map((name, i) => [name, routes[i]]),
+  )
+  const send: AuthApi['send'] = (method, path, options) =>
+    call(given(posts.get(path.split('?')[0])), method, `/api/${path}`, options)
   return {
-    post: (name, body, options) => call(given(posts.get(name)), 'POST', `/api/${name}`, { body, ...options }),
+    send,
+    post: (route, body, options) => send('POST', route, { body, ...options }),
     me: options => call(given(meRoute), 'GET', '/api/auth/me', options),
   }
 }
