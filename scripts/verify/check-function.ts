@@ -2,11 +2,11 @@ import type { BuiltFunction } from './build-function.js'
 import type { FunctionCall } from './call-function.js'
 
 /**
- * The most that a function may take, unpacked. The driver, zod and libphonenumber with their dependencies are 5 MB,
- * the size of the largest function so far; what is left is room for our own code, and none for another package of
- * that kind that came along unnoticed.
+ * The most that a function may take, unpacked. The driver and zod with their dependencies are 4 MB, libphonenumber
+ * is 1, nodemailer, jose and bcrypt are 1.6: maintenance needs them all, and is the largest at 6.8. What is left is
+ * room for our own code, and none for another package of that kind that came along unnoticed.
  */
-export const SIZE_BUDGET_BYTES = 6_000_000
+export const SIZE_BUDGET_BYTES = 7_500_000
 
 const NEVER_DEPLOYED = /^(scripts|test|bench|public)\/|(^|\/)\.env|\.tsx?$/
 
