@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
-import { releaseStrayNumbers } from './phone-numbers.js'
+import { releaseStrayNumbers } from './phone-assignments.js'
 import { recountLeads } from './recount.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -67,6 +67,8 @@ export const UserProfile = z.object({
   userId: z.instanceof(ObjectId),
   /** Null as well as missing in documents of the old system. */
   assignedPhoneNumber: z.string().nullish(),
+  /** Which time that the number was assigned it is: the inventory says the same. */
+  phoneAssignmentId: z.instanceof(ObjectId).optional(),
   preferences: Preferences.partial().optional(),
   businessInfo: BusinessInfo.optional(),
   subscription: z.object({ plan: z.string() }).optional(),
