@@ -47,13 +47,16 @@ export async function assignPhoneNumber(
   throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
 }
 
-/** Gives back every number of a user: the profile first, so that no call is routed to who has left. */
-export async function releasePhoneNumbers(userId: ObjectId, now: Date): Promise<void> {
+/**
+ * Gives back every number of a user: the profile first, so that no call is routed to who has left. Returns how
+ * many.
+ */
+export async function releasePhoneNumbers(userId: ObjectId, now: Date): Promise<number> {
   await (await userProfiles.open()).updateOne(
     { userId },
     { $unset: { assignedPhoneNumber: '', phoneAssignmentId: '' }, $set: { updatedAt: now } },
   )
-  await release({ userId })
+  return release({ userId })
 }
 
 /**
