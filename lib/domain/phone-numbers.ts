@@ -17,9 +17,7 @@ const NOT_A_NUMBER = 'must be a phone number'
 export const InventoryNumber = z
   .string()
   .trim()
-  .min(3)
-  .max(32)
-  .regex(/^(?:tel:)?[+\uff0b\p{Nd}\p{Zs}\p{Pd}()./]+$/u, NOT_A_NUMBER)
+  .regex(/^(?:tel:)?[+\uff0b\p{Nd}\p{Zs}\p{Pd}()./]{3,32}$/u, NOT_A_NUMBER)
   .transform(raw => normalisePhone(raw, DEFAULT_PHONE_COUNTRY) ?? raw.replace(/[^+\d]/g, ''))
   .pipe(z.string().regex(/^\+?\d{3,20}$/, NOT_A_NUMBER))
 
