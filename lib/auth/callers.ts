@@ -58,9 +58,11 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
 /** What of the site half's data a caller may see. */
 export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
   if (caller.kind === 'admin') return {}
-  if (caller.kind === 'user') return { ownerId: caller.user._id }
-  const { ownerId, microsites } = caller.key
-  return { ...(ownerId && { ownerId }), ...(microsites && { microsites }) }
+  if (caller.kind === 'user') return { ownerIds: [caller.user._id] }
+  const { ownerId, userIds, microsites } = caller.key
+  // A key with an owner names no other users: its owner is the whole of that limit.
+  const ownerIds = ownerId ? [ownerId] : userIds
+  return { ...(ownerIds && { ownerIds }), ...(microsites && { microsites }) }
 }
 
 /** Whose things a caller manages: its own, or everybody's (undefined) for an admin. */

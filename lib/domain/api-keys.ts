@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { newestFirst } from '../db/keyset.js'
-import { AppError } from '../errors.js'
+import { AppError, invalidField } from '../errors.js'
 import { statusOf, users } from './users.js'
 
 /** What a key may do. A route names the one it needs. */
@@ -78,7 +78,8 @@ export type PublicApiKey = z.infer<typeof PublicApiKey>
 /**
  * Makes a key. The key itself is in this answer and nowhere else.
  *
- * @throws {AppError} `forbidden` for a key to other users' data than the owner's.
+ * @throws {AppError} `forbidden` for a key to other users' data than the owner's, `invalid_request` for one that
+ *   has ended already.
  */
 export async function createApiKey(
   input: ApiKeyInput,
@@ -87,6 +88,8 @@ export async function createApiKey(
 ): Promise<{ key: string; apiKey: PublicApiKey }> {
   if (ownerId && input.userIds?.some(id => !ownerId.equals(id)))
     throw new AppError('forbidden', 'A key of yours reaches your own data only.')
+  if (input.expiresAt !== undefined && new Date(input.expiresAt) <= now)
+    throw invalidField('expiresAt', 'must be in the future')
   const prefix = randomText(8)
   const secret = randomText(43)
   const key = `llk_${prefix}${secret}${checksum(prefix + secret)}`

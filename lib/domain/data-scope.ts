@@ -2,17 +2,17 @@ import type { Filter, ObjectId } from 'mongodb'
 
 /** What part of the site half's data somebody may see; an empty one is all of it. */
 export interface DataScope {
-  ownerId?: ObjectId
+  ownerIds?: readonly ObjectId[]
   microsites?: readonly string[]
 }
 
 /** The scope as part of a query: what is not in it does not exist for who asks. */
 export function within<T extends { microsite: string; ownerId?: ObjectId | undefined }>({
-  ownerId,
+  ownerIds,
   microsites,
 }: DataScope): Filter<T> {
   return {
-    ...(ownerId && { ownerId }),
+    ...(ownerIds && { ownerId: { $in: ownerIds } }),
     ...(microsites && { microsite: { $in: microsites } }),
   } as Filter<T>
 }

@@ -140,7 +140,8 @@ async function keyHeaders(
   expiresAt?: Date,
 ): Promise<HeadersOf> {
   const input = { scopes, ...(expiresAt && { expiresAt: expiresAt.toISOString() }) }
-  return { 'x-api-key': (await createApiKey(input, ownerId, new Date())).key }
+  // Made a minute ago, so that it may have ended since.
+  return { 'x-api-key': (await createApiKey(input, ownerId, new Date(Date.now() - 60_000))).key }
 }
 
 async function revokedKey(): Promise<HeadersOf> {
