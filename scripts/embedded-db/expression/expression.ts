@@ -14,8 +14,7 @@ import {
 import { ARITHMETIC } from './arithmetic.js'
 import { ARRAYS, ARRAYS_NAMED } from './arrays.js'
 import { DATES, DATES_NAMED } from './dates.js'
-import { STRINGS, STRINGS_NAMED } from './strings.js'
-import { TYPES, TYPES_NAMED } from './types.js'
+import { SCALARS } from './scalars.js'
 
 /** A compiled aggregation expression: its value for a document, `undefined` where MongoDB has a missing value. */
 export type Expression = (root: Doc) => Maybe
@@ -143,16 +142,10 @@ const POSITIONAL: Readonly<Record<string, Positional>> = {
   ...ARITHMETIC,
   ...ARRAYS,
   ...DATES,
-  ...STRINGS,
-  ...TYPES,
+  ...SCALARS,
 }
 
-const NAMED: Readonly<Record<string, Named>> = {
-  ...ARRAYS_NAMED,
-  ...DATES_NAMED,
-  ...STRINGS_NAMED,
-  ...TYPES_NAMED,
-}
+const NAMED: Readonly<Record<string, Named>> = { ...ARRAYS_NAMED, ...DATES_NAMED }
 
 type Special = (operand: Value, context: Context) => Expression
 
