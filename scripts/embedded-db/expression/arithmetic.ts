@@ -13,7 +13,7 @@ import {
   typeOf,
   type Value,
 } from '../values.js'
-import type { Positional } from './expression.js'
+import type { Positional } from './operator.js'
 
 const ANY = Number.POSITIVE_INFINITY
 

@@ -15,7 +15,7 @@ import {
   type Value,
 } from '../values.js'
 import { whereAllThere } from './arithmetic.js'
-import type { Named, Positional } from './expression.js'
+import type { Named, Positional } from './operator.js'
 
 const ANY = Number.POSITIVE_INFINITY
 

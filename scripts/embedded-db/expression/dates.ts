@@ -1,7 +1,7 @@
 import { Int32, ObjectId } from 'mongodb'
 import { CommandError, unsupported } from '../errors.js'
 import { field, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
-import type { Named, Positional } from './expression.js'
+import type { Named, Positional } from './operator.js'
 
 const MINUTE = 60_000
 

@@ -2,7 +2,7 @@ import { Int32, ObjectId } from 'mongodb'
 import { CommandError } from '../errors.js'
 import { dateAt, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
 import { whereAllThere } from './arithmetic.js'
-import type { Positional } from './expression.js'
+import type { Positional } from './operator.js'
 
 const ANY = Number.POSITIVE_INFINITY
 
