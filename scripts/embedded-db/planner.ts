@@ -35,7 +35,7 @@ export interface Plan {
   candidates: (effort: Effort) => Iterable<Entry>
 }
 
-export interface Wish {
+interface Wish {
   filter: Filter
   sort: readonly KeyField[]
   /** How many documents are wanted, with those skipped; undefined for all. */

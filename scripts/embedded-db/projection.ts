@@ -28,7 +28,7 @@ type Tree = Map<string, Tree | Leaf>
 /** Whether fields that the tree does not name stay, and whether computed ones take the place of the old. */
 type Mode = 'include' | 'exclude' | 'add'
 
-export type Projector = (document: Doc) => Doc
+type Projector = (document: Doc) => Doc
 
 /** Reads the projection of a find or findAndModify. Throws for mixtures, collisions and what is not covered. */
 export function compileProjection(projection: Doc | undefined): Projector {
@@ -88,7 +88,8 @@ function compile(projection: Doc, isFind: boolean, context: Context | undefined)
   }
   plant(tree, projection, readLeaf, [])
   const id = tree.get('_id')
-  const settled = mode ?? (!matched && (slices || leafKind(id) === 'drop') ? 'exclude' : 'include')
+  const keepsRest = (slices && leafKind(id) !== 'keep') || leafKind(id) === 'drop'
+  const settled = mode ?? (keepsRest && !matched ? 'exclude' : 'include')
   if (settled === 'include' && !id) tree.set('_id', { kind: 'keep' })
   return document => visit(document, tree, document, settled)
 }

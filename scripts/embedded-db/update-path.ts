@@ -17,6 +17,8 @@ export interface Change {
 /** What `$[identifier]` means in one update, and which elements it has been applied to. */
 export interface ArrayUpdates {
   filters: ReadonlyMap<string, Filter>
+  /** The document as it was before the update: what the filters are about. */
+  original: Doc
   touched?: string[]
 }
 
@@ -26,8 +28,8 @@ const MAX_PADDING = 1_500_000
  * A document with one change made; the same document where the change makes no difference. What is not on the path is
  * shared with the old one. Throws PathNotViable (28), and BadValue (2) where an array path does not fit.
  */
-export function changed(document: Doc, change: Change, arrays: ArrayUpdates = { filters: new Map() }): Doc {
-  return inDocument(document, 0, change, arrays)
+export function changed(document: Doc, change: Change, arrays?: ArrayUpdates): Doc {
+  return inDocument(document, 0, change, arrays ?? { filters: new Map(), original: document })
 }
 
 /** Throws ConflictingUpdateOperators (40) where one of two paths is the other or leads to it. */
@@ -112,15 +114,27 @@ function inElements(old: Maybe, depth: number, change: Change, arrays: ArrayUpda
   }
   const identifier = (parts[depth] as string).slice(2, -1)
   const filter = arrays.filters.get(identifier)
+  const before = originalArray(arrays.original, parts.slice(0, depth))
   let differs = false
   const next = old.map((element, index) => {
-    if (filter && !matches(filter, { [identifier]: element })) return element
+    if (filter && !matches(filter, { [identifier]: before[index] ?? null })) return element
     const at = { ...change, parts: parts.with(depth, String(index)) }
+    // What has been set as a whole has no fields left to set.
+    const own = at.parts.slice(0, depth + 1).join('.')
+    if (arrays.touched?.includes(own)) assertNoConflict(own, [own])
     const value = atValue(element, depth + 1, at, arrays) ?? null
     differs ||= value !== element
     return value
   })
   return differs ? next : old
+}
+
+function originalArray(original: Doc, path: readonly string[]): Value[] {
+  let value: Maybe = original
+  for (const part of path) {
+    value = isDoc(value) ? field(value, part) : Array.isArray(value) ? value[Number(part)] : undefined
+  }
+  return Array.isArray(value) ? value : []
 }
 
 /** The nested documents that have to be there for the value at the path's end. */

@@ -7,7 +7,7 @@ import { type ArrayUpdates, assertNoConflict, type Change, changed } from './upd
 import { compileUpdatePipeline } from './update-pipeline.js'
 import { arrayIndex, type Doc, field, fieldsOf, isDoc, type Maybe, namesOf, type Value } from './values.js'
 
-export interface Moment {
+interface Moment {
   /** The element that the filter matched, for the positional operator `$`. */
   position?: number | undefined
   /** Whether this makes a new document in an upsert. */
@@ -91,7 +91,7 @@ function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, mom
   const filters = readArrayFilters(arrayFilters, paths)
   const watched = paths.some(path => path.includes('$'))
   return (document, moment) => {
-    const arrays: ArrayUpdates = watched ? { filters, touched: [] } : { filters }
+    const arrays: ArrayUpdates = { filters, original: document, ...(watched ? { touched: [] } : {}) }
     let next = document
     for (const step of steps) {
       if (moment.inserting || !step.onlyOnInsert) next = step.run(next, moment, arrays)
@@ -163,11 +163,11 @@ function readRename(path: string, operand: Value): Step {
 function plainValue(document: Doc, parts: readonly string[]): Maybe {
   let value: Maybe = document
   for (const part of parts) {
-    if (Array.isArray(value)) {
+    if (Array.isArray(value) && arrayIndex(part) !== undefined) {
       throw new CommandError('BadValue', `$rename cannot lead through the array element '${part}'`)
     }
     if (value !== undefined && !isDoc(value)) {
-      throw new CommandError('PathNotViable', `Cannot use the part (${part}) to traverse a scalar in $rename`)
+      throw new CommandError('PathNotViable', `Cannot use the part (${part}) of a $rename to go further`)
     }
     value = value === undefined ? undefined : field(value, part)
   }

@@ -301,4 +301,18 @@ describe('a disk without room', () => {
     const second = await reopened(directory)
     expect(await second.rows.find({}, byId).toArray()).toEqual([...before, { _id: 3, n: 3 }])
   })
+
+  it('does not bring back after a restart what it said was undone', async () => {
+    const directory = await dataDirectory()
+    const { rows, end } = await begin({ directory })
+    await rows.insertOne({ _id: 1 })
+    const probe = await open(join(directory, 'journal-0'))
+    const handle = Object.getPrototypeOf(probe) as { datasync(): Promise<void> }
+    await probe.close()
+    // Written as a whole, but nobody knows whether it reached the disk.
+    vi.spyOn(handle, 'datasync').mockRejectedValueOnce(new Error('EIO: i/o error, fdatasync'))
+    await expect(rows.insertOne({ _id: 2 })).rejects.toMatchObject({ code: 14031 })
+    await end()
+    expect(await idsOf((await reopened(directory)).rows)).toEqual([1])
+  })
 })

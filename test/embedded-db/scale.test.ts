@@ -110,6 +110,21 @@ describe('a hundred thousand documents', () => {
     expect(narrow.keys).toBe(1)
   })
 
+  it('sorts a few itself rather than look for them along the order', async () => {
+    const page = await effort(rows =>
+      rows.find({ words: 'w7' }).sort({ _id: -1 }).limit(20).explain('executionStats'),
+    )
+    expect(page).toMatchObject({ returned: 20, documents: 200, sorts: true })
+  })
+
+  it('looks along the order for what is frequent rather than sort it all', async () => {
+    const page = await effort(rows =>
+      rows.find({ site: 'site-3' }).sort({ _id: 1 }).limit(5).explain('executionStats'),
+    )
+    expect(page).toMatchObject({ returned: 5, sorts: false })
+    expect(page.documents).toBeLessThan(500)
+  })
+
   it('reads only the range for a leading $match and $sort of a pipeline', async () => {
     const counted = await collection()
       .aggregate([

@@ -9,7 +9,7 @@ const MAGIC = Buffer.from('LLfr')
 const HEADER_BYTES = 12
 const CHUNK_BYTES = 4 * 1024 * 1024
 
-export interface Frame {
+interface Frame {
   payload: Buffer
   /** Where in the file the frame ends. */
   end: number

@@ -101,15 +101,28 @@ export class Journal {
 
   private async write(frame: Buffer): Promise<void> {
     const { file } = this
-    if (this.isTorn) await file.truncate(this.length)
+    if (this.isTorn) await this.mend()
     this.isTorn = true
-    for (let written = 0; written < frame.length; ) {
-      const { bytesWritten } = await file.write(frame, written, frame.length - written, this.length + written)
-      written += bytesWritten
+    try {
+      for (let written = 0; written < frame.length; ) {
+        const at = this.length + written
+        const { bytesWritten } = await file.write(frame, written, frame.length - written, at)
+        written += bytesWritten
+      }
+      await file.datasync()
+    } catch (error) {
+      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it works.
+      await this.mend().catch(() => {})
+      throw error
     }
-    await file.datasync()
     this.isTorn = false
     this.length += frame.length
+  }
+
+  /** Cuts off what a failed write left behind the durable part. */
+  private async mend(): Promise<void> {
+    await this.file.truncate(this.length)
+    this.isTorn = false
   }
 
   private giveUp(batch: Batch, cause: NodeJS.ErrnoException): void {

@@ -8,7 +8,7 @@ import { lockDirectory } from './lock-file.js'
 import { applyChanges } from './records.js'
 import { capture, readSnapshot, writeSnapshot } from './snapshot.js'
 
-export interface StorageOptions {
+interface StorageOptions {
   directory: string
   /** The journal is rolled into a snapshot when it is longer than this, and than the last snapshot. */
   compactAfterBytes?: number

@@ -321,6 +321,13 @@ export const updateOperators: Subject = {
       { a: [1, 1, 2] },
     ),
     updating('$addToSet makes an array', {}, { $addToSet: { a: { $each: [1, 1] } } }, { a: [1] }),
+    updating(
+      '$addToSet of $each of nothing makes an array',
+      {},
+      { $addToSet: { a: { $each: [] } } },
+      { a: [] },
+      { referenceFault: 'DocumentDB leaves the field out' },
+    ),
     updating('$pull of a value', { a: [1, 2, 1, '1', null] }, { $pull: { a: 1 } }, { a: [2, '1', null] }),
     updating('$pull of null', { a: [1, null] }, { $pull: { a: null } }, { a: [1] }),
     updating('$pull by a comparison', { a: [1, 5, 9, 'x'] }, { $pull: { a: { $gte: 5 } } }, { a: [1, 'x'] }),
