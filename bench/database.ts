@@ -28,7 +28,7 @@ export interface Deployment {
   /** A new and empty database, dropped with the run. */
   create(purpose: string): BenchDatabase
   drop(database: BenchDatabase): Promise<void>
-  /** Drops every database of the run; stops the embedded one. */
+  /** Drops every database of the run, and ends the embedded one. */
   close(): Promise<void>
 }
 
@@ -49,10 +49,13 @@ export async function openDeployment(options: {
   const created = new Map<string, Db>()
 
   async function close(): Promise<void> {
-    for (const db of created.values()) await db.dropDatabase()
-    created.clear()
-    await client.close()
-    await embedded?.close()
+    try {
+      // The embedded one goes with its directory.
+      if (!embedded) for (const db of created.values()) await db.dropDatabase()
+    } finally {
+      await client.close()
+      await embedded?.close()
+    }
   }
 
   try {

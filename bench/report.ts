@@ -29,9 +29,11 @@ export function circumstances(run: Pick<Circumstances, 'engine' | 'rounds' | 'sl
 
 /** The whole run: what it was made with, and for each comparison what was measured and the ratios of it. */
 export function reportText(run: Circumstances, results: readonly ComparisonResult[]): string {
+  const busy =
+    run.loadBefore > cpus().length / 2 ? ' (busy: trust the ratio of CPU more than that of time)' : ''
   const header = [
     `${run.date}, node ${run.node}, ${run.engine}`,
-    `${run.machine}; load before the run ${run.loadBefore.toFixed(2)}`,
+    `${run.machine}; load before the run ${run.loadBefore.toFixed(2)}${busy}`,
     `${run.rounds} rounds of ${run.sliceSeconds} s each, variants in turns; [ ] is the middle half of the rounds`,
   ]
   return [header.join('\n'), ...results.map(comparisonText)].join('\n\n')

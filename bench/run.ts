@@ -14,6 +14,10 @@ try {
   if (options) await run(options)
   else console.log(helpText(new Map([...scenarios].map(([name, { summary }]) => [name, summary]))))
 } catch (error) {
+  fail(error)
+}
+
+function fail(error: unknown): void {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
 }
@@ -66,6 +70,6 @@ async function run(options: Options): Promise<void> {
     for (const name of options.scenarios) await scenarios.get(name)?.run(bench)
     if (options.json) await writeFile(options.json, `${JSON.stringify({ ...made, results }, null, 2)}\n`)
   } finally {
-    for (const step of undo.reverse()) await step()
+    for (const step of undo.reverse()) await step().catch(fail)
   }
 }

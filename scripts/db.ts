@@ -38,8 +38,7 @@ async function main(): Promise<void> {
     if (stopping) return
     stopping = true
     await database.close()
-    process.exit()
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', () => void stop())
+  process.on('SIGTERM', () => void stop())
 }

@@ -24,6 +24,18 @@ describe('an environment', () => {
       adminToken: undefined,
       cronSecret: undefined,
       appOrigins: [],
+      appUrl: 'http://127.0.0.1:3000',
+      authSecret: undefined,
+      authSecretPrevious: undefined,
+      accessTokenTtlSeconds: 7 * 24 * 60 * 60,
+      strictSignup: false,
+      passwordBlocklist: false,
+      bcryptCost: 12,
+      aiModels: ['gpt-4', 'gpt-3.5-turbo'],
+      smtpUrl: undefined,
+      mailFrom: 'Leadline <no-reply@127.0.0.1>',
+      dataDirectory: '.data',
+      production: false,
       rateLimitScale: 1,
       logLevel: 'info',
     })
@@ -190,11 +202,55 @@ describe('secrets', () => {
   it('are asked for where they are missing, without the values of the others', () => {
     const warnings = configurationWarnings(readEnv({ ADMIN_TOKEN: 'a'.repeat(32), RATE_LIMIT_SCALE: '20' }))
 
-    expect(namesOf(warnings)).toEqual(['CRON_SECRET', 'RATE_LIMIT_SCALE'])
+    expect(namesOf(warnings)).toEqual(['AUTH_SECRET', 'CRON_SECRET', 'RATE_LIMIT_SCALE'])
     expect(warnings.join()).not.toMatch(/aaa|20/)
-    expect(
-      configurationWarnings(readEnv({ ADMIN_TOKEN: 'a'.repeat(32), CRON_SECRET: 'c'.repeat(16) })),
-    ).toEqual([])
+    const complete = {
+      ADMIN_TOKEN: 'a'.repeat(32),
+      AUTH_SECRET: 's'.repeat(32),
+      CRON_SECRET: 'c'.repeat(16),
+    }
+    expect(configurationWarnings(readEnv(complete))).toEqual([])
+    expect(namesOf(configurationWarnings(readEnv({ ...complete, NODE_ENV: 'production' })))).toEqual([
+      'SMTP_URL',
+    ])
+  })
+})
+
+describe('what accounts need', () => {
+  it('has secrets that cannot be tried through, the replaced one too', () => {
+    const short = { AUTH_SECRET: 's'.repeat(31), AUTH_SECRET_PREVIOUS: 'p'.repeat(31) }
+
+    expect(namesOf(problemsOf(short))).toEqual(['AUTH_SECRET', 'AUTH_SECRET_PREVIOUS'])
+    expect(problemsOf({ AUTH_SECRET: 's'.repeat(32), AUTH_SECRET_PREVIOUS: 'p'.repeat(32) })).toEqual([])
+  })
+
+  it('takes a cheap password hash for tests, and never in production', () => {
+    expect(readEnv({ BCRYPT_COST: '4' }).bcryptCost).toBe(4)
+    expect(namesOf(problemsOf({ BCRYPT_COST: '11', NODE_ENV: 'production' }))).toEqual(['BCRYPT_COST'])
+    expect(problemsOf({ BCRYPT_COST: '12', NODE_ENV: 'production' })).toEqual([])
+    for (const cost of ['3', '17', '12.5', 'high'])
+      expect(namesOf(problemsOf({ BCRYPT_COST: cost })), cost).toEqual(['BCRYPT_COST'])
+  })
+
+  it.each([
+    ['15m', 900],
+    ['12h', 43_200],
+    ['7d', 604_800],
+    ['90s', 90],
+  ])('reads a token life of %s', (text, seconds) => {
+    expect(readEnv({ ACCESS_TOKEN_TTL: text }).accessTokenTtlSeconds).toBe(seconds)
+  })
+
+  it.each(['7', '0d', '-1d', '1w', '1.5h', '7d 1h', 'forever'])('reads no token life of %s', text => {
+    expect(namesOf(problemsOf({ ACCESS_TOKEN_TTL: text }))).toEqual(['ACCESS_TOKEN_TTL'])
+  })
+
+  it('has switches that are on or off, and nothing that might be either', () => {
+    for (const name of ['AUTH_STRICT_SIGNUP', 'PASSWORD_BLOCKLIST']) {
+      expect(problemsOf({ [name]: 'true' })).toEqual([])
+      for (const value of ['yes', '1', 'TRUE', 'on'])
+        expect(namesOf(problemsOf({ [name]: value })), value).toEqual([name])
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { LoginInput, login } from '../../lib/domain/accounts.js'
-import { SignedInAnswer, signedIn } from '../../lib/http/account-replies.js'
+import { requireOwnPage, SignedInAnswer, signedIn } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
 
@@ -11,7 +11,10 @@ const POST = route(
     body: LoginInput,
     responses: { 200: { description: 'The user, signed in', schema: SignedInAnswer } },
   },
-  async ({ body, context }) => signedIn(await login(body, context), body.session, context),
+  async ({ body, context }) => {
+    requireOwnPage(body.session, context)
+    return signedIn(await login(body, context), body.session)
+  },
 )
 
 export default serve('/api/auth/login', { POST })

@@ -16,7 +16,7 @@ const POST = route(
     // A cookie counts only from our own pages; a token in the body is its own proof.
     const fromCookie = context.fromOwnPage ? context.cookie(REFRESH_COOKIE) : undefined
     const account = await refresh(body.refreshToken ?? fromCookie ?? '', context.now)
-    return signedIn(account, body.refreshToken === undefined ? 'cookie' : 'token', context)
+    return signedIn(account, body.refreshToken === undefined ? 'cookie' : 'token')
   },
 )
 

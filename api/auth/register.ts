@@ -1,5 +1,5 @@
 import { RegisterInput, register } from '../../lib/domain/accounts.js'
-import { SignedInAnswer, signedIn, signUpReceived } from '../../lib/http/account-replies.js'
+import { requireOwnPage, SignedInAnswer, signedIn, signUpReceived } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
 
@@ -15,8 +15,9 @@ export const registerRoute = route(
     },
   },
   async ({ body, context }) => {
+    requireOwnPage(body.session, context)
     const account = await register(body, context)
-    return account ? signedIn(account, body.session, context, 201) : signUpReceived()
+    return account ? signedIn(account, body.session, 201) : signUpReceived()
   },
 )
 

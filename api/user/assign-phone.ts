@@ -1,4 +1,5 @@
-import { AssignPhoneInput, assignPhoneNumber } from '../../lib/domain/phone-numbers.js'
+import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
+import { AssignPhoneInput } from '../../lib/domain/phone-numbers.js'
 import { getProfile, PublicProfile } from '../../lib/domain/user-profiles.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'

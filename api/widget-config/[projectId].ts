@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Caller, editorOf } from '../../lib/auth/callers.js'
+import type { Caller } from '../../lib/auth/caller.js'
+import { editorOf } from '../../lib/auth/callers.js'
 import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
 import { saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
 import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'

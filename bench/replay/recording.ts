@@ -28,19 +28,21 @@ export function valuesOf({ headers, body }: Pick<FilledRequest, 'headers' | 'bod
   return { headers, body: body === undefined ? undefined : JSON.parse(body) }
 }
 
-/** After this much silence a server has done what it does after its answer, in milliseconds. */
-const QUIET_MS = 150
+/** Without a connection in use for so long, a server has done what it does after its answer, in milliseconds. */
+const QUIET_MS = 250
 
 /** What the driver adds to each command for the session it runs in. */
 const OF_THE_SESSION = ['lsid', 'txnNumber', '$clusterTime', '$db', '$readPreference']
 
-/** Records requests one at a time, on a client that was made with `monitorCommands`. */
+/** Records requests one at a time, on a client that was made with `monitorCommands` and has sent nothing yet. */
 export function recorder(
   client: MongoClient,
 ): (run: () => Promise<void>, request: FilledRequest) => Promise<Recording> {
   let commands: RecordedCommand[] = []
   const running = new Map<number, RecordedCommand>()
   let clock = 0
+  // Connections wanted or in use: a command that still waits for one shows nowhere else.
+  let connections = 0
   let lastActivity = performance.now()
 
   client.on('commandStarted', (event: CommandStartedEvent) => {
@@ -59,17 +61,23 @@ export function recorder(
   })
   const end = ({ requestId }: { requestId: number }) => {
     clock += 1
-    lastActivity = performance.now()
     const recorded = running.get(requestId)
     if (recorded) recorded.ended = clock
     running.delete(requestId)
   }
   client.on('commandSucceeded', end)
   client.on('commandFailed', end)
+  const count = (change: 1 | -1) => () => {
+    connections += change
+    lastActivity = performance.now()
+  }
+  client.on('connectionCheckOutStarted', count(1))
+  client.on('connectionCheckOutFailed', count(-1))
+  client.on('connectionCheckedIn', count(-1))
 
   async function quiet(): Promise<void> {
     lastActivity = performance.now()
-    while (running.size > 0 || performance.now() - lastActivity < QUIET_MS)
+    while (connections > 0 || performance.now() - lastActivity < QUIET_MS)
       await new Promise(resolve => setTimeout(resolve, QUIET_MS / 5))
   }
 

@@ -39,9 +39,9 @@ async function record({ file, template }: { file: string; template: RequestTempl
     if (response.status !== template.expects)
       throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
   }
-  for (let i = 0; i < UNRECORDED; i += 1) await send(next())
   const db = await database()
   const recordOne = recorder(db.client)
+  for (let i = 0; i < UNRECORDED; i += 1) await send(next())
 
   let recordings: Recording[]
   let minute: number

@@ -1,60 +1,8 @@
 import type { ObjectId } from 'mongodb'
-import type { ApiKey, Scope } from '../domain/api-keys.js'
 import type { DataScope } from '../domain/data-scope.js'
 import type { Editor } from '../domain/project-ownership.js'
-import type { User } from '../domain/users.js'
 import { AppError } from '../errors.js'
-
-export type { Scope }
-
-/**
- * Who may use a route. `public`: anybody, and credentials are not looked at (old dashboards send their widget key
- * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them. `user`: somebody with an
- * account. `account`: an account or an admin, but no API key. `operator`: whoever has data to look after: accounts, admins, and API keys with the route's scope.
- * `admin` and `cron`: what they say.
- */
-export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'admin' | 'cron'
-
-export interface PublicCaller {
-  kind: 'public'
-}
-/** `id` is stable per identity: limits and histories are keyed on it. */
-export interface UserCaller {
-  kind: 'user'
-  id: string
-  user: User
-  sessionId: string
-  /** When the access token ends. */
-  expiresAt: Date
-}
-/** Sees everything: an account with the role, or the deployment's `ADMIN_TOKEN`, which has no account. */
-export interface AdminCaller {
-  kind: 'admin'
-  id: string
-}
-export interface ServiceCaller {
-  kind: 'service'
-  id: string
-  key: ApiKey
-}
-export interface CronCaller {
-  kind: 'cron'
-  id: string
-}
-export type Caller = PublicCaller | UserCaller | AdminCaller | ServiceCaller | CronCaller
-
-interface CallersOf {
-  public: PublicCaller
-  anyone: Caller
-  user: UserCaller
-  account: UserCaller | AdminCaller
-  operator: UserCaller | AdminCaller | ServiceCaller
-  admin: AdminCaller
-  cron: CronCaller | AdminCaller
-}
-
-/** The callers that a route with this access can meet. */
-export type CallerOf<A extends Access> = CallersOf[A]
+import type { Access, AdminCaller, Caller, CallerOf, Scope, ServiceCaller, UserCaller } from './caller.js'
 
 /**
  * The caller of a request, if it may use a route with this access.
@@ -111,9 +59,11 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
 /** What of the site half's data a caller may see. */
 export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
   if (caller.kind === 'admin') return {}
-  if (caller.kind === 'user') return { ownerId: caller.user._id }
-  const { ownerId, microsites } = caller.key
-  return { ...(ownerId && { ownerId }), ...(microsites && { microsites }) }
+  if (caller.kind === 'user') return { ownerIds: [caller.user._id] }
+  const { ownerId, userIds, microsites } = caller.key
+  // A key with an owner names no other users: its owner is the whole of that limit.
+  const ownerIds = ownerId ? [ownerId] : userIds
+  return { ...(ownerIds && { ownerIds }), ...(microsites && { microsites }) }
 }
 
 /** Whose things a caller manages: its own, or everybody's (undefined) for an admin. */
@@ -152,10 +102,18 @@ function ownerAsEditor(id: string, ownerId: ObjectId): Editor {
   return { id, isAdmin: false, ownerId, mayEdit: config => config.ownerId?.equals(ownerId) ?? false }
 }
 
+function ownedByOneOf(userIds: readonly ObjectId[]): Editor['mayEdit'] {
+  return ({ ownerId }) => ownerId !== undefined && userIds.some(userId => userId.equals(ownerId))
+}
+
 function keyAsEditor({ id, key }: ServiceCaller): Editor {
   if (!key.scopes.includes('widgets:write')) throw new AppError('forbidden')
-  const { ownerId, microsites } = key
-  const owner = ownerId ? ownerAsEditor(id, ownerId) : adminAsEditor(id)
+  const { ownerId, userIds, microsites } = key
+  const owner = ownerId
+    ? ownerAsEditor(id, ownerId)
+    : userIds
+      ? { id, isAdmin: false, mayEdit: ownedByOneOf(userIds) }
+      : adminAsEditor(id)
   if (!microsites) return owner
   const mayEdit: Editor['mayEdit'] = config => microsites.includes(config.projectId) && owner.mayEdit(config)
   return { ...owner, isAdmin: false, mayEdit }

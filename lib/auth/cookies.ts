@@ -1,22 +1,24 @@
-/** `__Host-`: a browser takes it only over HTTPS, for this host alone and for all its paths (RFC 6265bis). */
+/**
+ * `__Host-`: a browser takes it only over HTTPS, for this host alone and for all its paths (RFC 6265bis). That is
+ * why the refresh token has no path of its own: a page of a sibling host could plant a cookie that had one, and with
+ * it a session of its own choosing.
+ */
 export const ACCESS_COOKIE = '__Host-leadline'
-/** Sent to the one route that takes it. */
-export const REFRESH_COOKIE = '__Secure-leadline-refresh'
+export const REFRESH_COOKIE = '__Host-leadline-refresh'
 
-const REFRESH_PATH = '/api/auth/refresh'
 const REFRESH_LIFE_SECONDS = 30 * 24 * 60 * 60
 
 /** The cookies of a browser session: out of reach of scripts, and of other sites. */
 export function sessionCookies(tokens: { token: string; expiresIn: number; refreshToken: string }): string[] {
   return [
-    cookie(ACCESS_COOKIE, tokens.token, '/', tokens.expiresIn),
-    cookie(REFRESH_COOKIE, tokens.refreshToken, REFRESH_PATH, REFRESH_LIFE_SECONDS),
+    cookie(ACCESS_COOKIE, tokens.token, tokens.expiresIn),
+    cookie(REFRESH_COOKIE, tokens.refreshToken, REFRESH_LIFE_SECONDS),
   ]
 }
 
 /** What takes them away again. */
 export function clearedCookies(): string[] {
-  return [cookie(ACCESS_COOKIE, '', '/', 0), cookie(REFRESH_COOKIE, '', REFRESH_PATH, 0)]
+  return [cookie(ACCESS_COOKIE, '', 0), cookie(REFRESH_COOKIE, '', 0)]
 }
 
 /** The value of a cookie of the request. */
@@ -25,6 +27,6 @@ export function readCookie(request: Request, name: string): string | undefined {
   return pairs.find(pair => pair.startsWith(`${name}=`))?.slice(name.length + 1) || undefined
 }
 
-function cookie(name: string, value: string, path: string, maxAgeSeconds: number): string {
-  return `${name}=${value}; Path=${path}; Max-Age=${maxAgeSeconds}; HttpOnly; Secure; SameSite=Strict`
+function cookie(name: string, value: string, maxAgeSeconds: number): string {
+  return `${name}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; Secure; SameSite=Strict`
 }

@@ -3,7 +3,7 @@ import { findApiKey } from '../domain/api-keys.js'
 import { findSessionUser } from '../domain/sessions.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
-import type { Access, AdminCaller, Caller, UserCaller } from './callers.js'
+import type { Access, AdminCaller, Caller, UserCaller } from './caller.js'
 import { ACCESS_COOKIE, readCookie } from './cookies.js'
 import { isOwnOrigin } from './origins.js'
 import { verifyAccessToken } from './tokens.js'
@@ -17,6 +17,13 @@ const API_KEY = /^llk_/
  *   cron calls and there is no secret to compare with.
  */
 export async function identify(request: Request, access: Access, now: Date): Promise<Caller | undefined> {
+  const caller = await callerOf(request, access, now)
+  if (!caller && access === 'cron' && env().cronSecret === undefined)
+    throw new AppError('not_configured', 'CRON_SECRET is not set on this deployment.')
+  return caller
+}
+
+async function callerOf(request: Request, access: Access, now: Date): Promise<Caller | undefined> {
   const bearer = bearerToken(request)
   const apiKey =
     request.headers.get('x-api-key')?.trim() ?? (bearer && API_KEY.test(bearer) ? bearer : undefined)
@@ -26,8 +33,6 @@ export async function identify(request: Request, access: Access, now: Date): Pro
   }
   if (bearer !== undefined) {
     const { adminToken, cronSecret } = env()
-    if (access === 'cron' && cronSecret === undefined && !sameSecret(bearer, adminToken))
-      throw new AppError('not_configured', 'CRON_SECRET is not set on this deployment.')
     if (sameSecret(bearer, adminToken)) return { kind: 'admin', id: 'admin-token' }
     if (sameSecret(bearer, cronSecret)) return { kind: 'cron', id: 'cron' }
     return signedInUser(bearer, access, now)

@@ -185,20 +185,18 @@ export async function requestPasswordReset(email: string, request: AccountReques
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
 export async function verifyEmail(token: string, now: Date): Promise<PublicUser> {
-  return toPublicUser(await consumeOneTimeToken('verifyEmail', token, { set: { emailVerifiedAt: now } }, now))
+  return toPublicUser(await consumeOneTimeToken('verifyEmail', token, {}, now))
 }
 
 /**
- * Replaces a password with a mailed token, and ends every session. Who reads the mail owns the address, so that
- * is proven too.
+ * Replaces a password with a mailed token, proves the address and ends every session.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
 export async function resetPassword(token: string, password: string, request: AccountRequest): Promise<void> {
   const { now } = request
   const passwordHash = await hashPassword(password)
-  const change = { set: { passwordHash, emailVerifiedAt: now }, endSessions: true }
-  const user = await consumeOneTimeToken('resetPassword', token, change, now)
+  const user = await consumeOneTimeToken('resetPassword', token, { passwordHash }, now)
   await forgetSessions(user._id)
   await enqueueAccountMail('password-changed', user.email, request)
 }

@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { newestFirst } from '../db/keyset.js'
-import { AppError } from '../errors.js'
+import { AppError, invalidField } from '../errors.js'
+import { statusOf, users } from './users.js'
 
 /** What a key may do. A route names the one it needs. */
 export const Scope = z.enum(['leads:read', 'leads:write', 'widgets:write', 'calls:write'])
@@ -77,7 +78,8 @@ export type PublicApiKey = z.infer<typeof PublicApiKey>
 /**
  * Makes a key. The key itself is in this answer and nowhere else.
  *
- * @throws {AppError} `forbidden` for a key to other users' data than the owner's.
+ * @throws {AppError} `forbidden` for a key to other users' data than the owner's, `invalid_request` for one that
+ *   has ended already.
  */
 export async function createApiKey(
   input: ApiKeyInput,
@@ -86,6 +88,8 @@ export async function createApiKey(
 ): Promise<{ key: string; apiKey: PublicApiKey }> {
   if (ownerId && input.userIds?.some(id => !ownerId.equals(id)))
     throw new AppError('forbidden', 'A key of yours reaches your own data only.')
+  if (input.expiresAt !== undefined && new Date(input.expiresAt) <= now)
+    throw invalidField('expiresAt', 'must be in the future')
   const prefix = randomText(8)
   const secret = randomText(43)
   const key = `llk_${prefix}${secret}${checksum(prefix + secret)}`
@@ -114,7 +118,8 @@ export function isApiKey(text: string): boolean {
 
 /**
  * The key in force behind a text, or undefined. Found by its hash, which nobody can aim at; compared once more in
- * constant time. The last use is noted every few minutes.
+ * constant time. A key ends with its owner's account, and rests while that is suspended. The last use is noted
+ * every few minutes.
  */
 export async function findApiKey(text: string, now: Date): Promise<ApiKey | undefined> {
   if (!isApiKey(text)) return undefined
@@ -123,6 +128,7 @@ export async function findApiKey(text: string, now: Date): Promise<ApiKey | unde
   const stored = await keys.findOne({ hash })
   if (!stored || !timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hash))) return undefined
   if (stored.revokedAt || (stored.expiresAt && stored.expiresAt <= now)) return undefined
+  if (stored.ownerId && !(await isActive(stored.ownerId))) return undefined
   if (!stored.lastUsedAt || now.getTime() - stored.lastUsedAt.getTime() > LAST_USE_PRECISION_MS)
     await keys.updateOne({ _id: stored._id }, { $max: { lastUsedAt: now } })
   return stored
@@ -161,6 +167,11 @@ export async function revokeApiKey(
     : null
   if (!revoked) throw new AppError('not_found')
   return toPublic(revoked)
+}
+
+async function isActive(userId: ObjectId): Promise<boolean> {
+  const user = await (await users.open()).findOne({ _id: userId }, { projection: { status: 1 } })
+  return user !== null && statusOf(user) === 'active'
 }
 
 /** Rejects the bytes that would make some characters likelier than others. */

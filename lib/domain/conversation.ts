@@ -28,8 +28,8 @@ export const CapturedConversation = z
     Array.isArray(value) ? value.slice(-MAX_MESSAGES).flatMap(readMessage) : [],
   )
 
-/** The messages as they leave the API. */
-export function toPublicMessages(messages: readonly Message[]): PublicMessage[] {
+/** The messages as they leave the API; a document of the old system may have none. */
+export function toPublicMessages(messages: readonly Message[] = []): PublicMessage[] {
   return messages.map(message => ({ ...message, role: message.type === 'user' ? 'user' : 'agent' }))
 }
 

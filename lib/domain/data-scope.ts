@@ -2,17 +2,23 @@ import type { Filter, ObjectId } from 'mongodb'
 
 /** What part of the site half's data somebody may see; an empty one is all of it. */
 export interface DataScope {
-  ownerId?: ObjectId
+  ownerIds?: readonly ObjectId[]
   microsites?: readonly string[]
 }
 
 /** The scope as part of a query: what is not in it does not exist for who asks. */
 export function within<T extends { microsite: string; ownerId?: ObjectId | undefined }>({
-  ownerId,
+  ownerIds,
   microsites,
 }: DataScope): Filter<T> {
   return {
-    ...(ownerId && { ownerId }),
-    ...(microsites && { microsite: { $in: microsites } }),
+    ...(ownerIds && { ownerId: oneOf(ownerIds) }),
+    ...(microsites && { microsite: oneOf(microsites) }),
   } as Filter<T>
+}
+
+/** One is asked for by equality: only then an index has the newest of it first. */
+export function oneOf<T>(values: readonly T[]): T | { $in: readonly T[] } {
+  const [only] = values
+  return values.length === 1 && only !== undefined ? only : { $in: values }
 }

@@ -3,22 +3,23 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
 import { apiKeys, listApiKeys, PublicApiKey } from './api-keys.js'
-import { mailOutbox } from './mail-outbox.js'
-import { releasePhoneNumbers } from './phone-numbers.js'
+import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
+import { releasePhoneNumbers } from './phone-assignments.js'
 import { sessions } from './sessions.js'
 import { getProfile, PublicProfile, userProfiles } from './user-profiles.js'
-import { type User, users } from './users.js'
+import { findUser, type User, users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
 
-/** After this long a request that began an erasure has finished it, or never will. */
+/** After this long every request that was under way when an erasure began has ended, the erasure's own too. */
 const SETTLED_MS = 10 * 60 * 1000
 
 /** That an account was erased, and what of it; kept without anything that says whose it was. */
 export const Erasure = z.object({
   /** The id of the account. */
   _id: z.instanceof(ObjectId),
-  state: z.enum(['running', 'done']),
-  /** How many documents were erased or detached, by collection. */
+  /** `done`: answered with a receipt. `settled`: gone through once more, for what requests under way left behind. */
+  state: z.enum(['running', 'done', 'settled']),
+  /** How many documents were erased, detached or given back, by collection. */
   counts: z.record(z.string(), z.number().int()).optional(),
   requestedAt: z.date(),
   completedAt: z.date().optional(),
@@ -29,7 +30,7 @@ export const erasures = collection<Erasure>({
   name: 'erasures',
   schema: Erasure,
   indexes: [
-    // Those that a crash interrupted.
+    // Those that are not settled.
     { name: 'state', key: { state: 1, requestedAt: 1 } },
   ],
 })
@@ -37,24 +38,29 @@ export const erasures = collection<Erasure>({
 export const AccountExport = z.object({
   exportedAt: z.date(),
   account: PublicProfile,
+  lastLoginAt: z.date().nullable(),
   apiKeys: z.array(PublicApiKey),
   sessions: z.array(z.object({ createdAt: z.date(), expiresAt: z.date() })),
+  mails: z.array(OutboxMail.pick({ kind: true, state: true, requestedAt: true })),
   projects: z.array(z.string()),
 })
 
 /** Everything that is stored of a user, beside the leads and calls that have exports of their own. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
-  const [account, keys, live, projects] = await Promise.all([
+  const [account, keys, live, mails, projects] = await Promise.all([
     getProfile(user),
     listApiKeys(user._id),
     (await sessions.open()).find({ userId: user._id }).toArray(),
+    findMails(user.email),
     (await widgetConfigs.open()).find({ ownerId: user._id }, { projection: { projectId: 1 } }).toArray(),
   ])
   return {
     exportedAt: now,
     account,
+    lastLoginAt: user.lastLoginAt ?? null,
     apiKeys: keys,
     sessions: live.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
+    mails: mails.map(({ kind, state, requestedAt }) => ({ kind, state, requestedAt })),
     projects: projects.map(({ projectId }) => projectId),
   }
 }
@@ -70,8 +76,8 @@ export const ErasureReceipt = z.object({
 export type ErasureReceipt = z.infer<typeof ErasureReceipt>
 
 /**
- * Erases an account, for who knows its password. The receipt is written first: an erasure that a crash interrupts
- * is finished by maintenance.
+ * Erases an account, for who knows its password. That it was asked for is written first: an erasure that a crash
+ * interrupts is finished by maintenance.
  *
  * @throws {AppError} `unauthenticated` for a wrong password, `rate_limited` after too many.
  */
@@ -86,65 +92,76 @@ export async function deleteAccount(
     { $setOnInsert: { state: 'running', requestedAt: request.now } },
     { upsert: true },
   )
-  return eraseAccount(user._id, request.now, request.now)
+  return eraseAccount(user._id, 'done', request.now)
 }
 
-/** Finishes the erasures that a crash interrupted. Returns how many. */
-export async function finishErasures(now: Date): Promise<number> {
+/**
+ * Goes once more through the erasures of some time ago: what a crash interrupted is finished, and what requests
+ * wrote that were under way then is erased too. Returns how many were interrupted, and how many are settled.
+ */
+export async function finishErasures(now: Date): Promise<{ interrupted: number; settled: number }> {
   const open = await erasures.open()
-  const interrupted = open.find({
-    state: 'running',
+  const unsettled = open.find({
+    state: { $in: ['running', 'done'] },
     requestedAt: { $lt: new Date(now.getTime() - SETTLED_MS) },
   })
-  let finished = 0
-  for await (const { _id, requestedAt } of interrupted) {
-    await eraseAccount(_id, requestedAt, now)
-    finished += 1
+  const finished = { interrupted: 0, settled: 0 }
+  for await (const { _id, state } of unsettled) {
+    await eraseAccount(_id, 'settled', now)
+    finished.settled += 1
+    if (state === 'running') finished.interrupted += 1
   }
   return finished
 }
 
-/** Every step may be repeated. The account goes first: from then on nobody is signed in to it. */
-async function eraseAccount(userId: ObjectId, requestedAt: Date, now: Date): Promise<ErasureReceipt> {
-  const account = await (await users.openGuarded()).findOneAndUpdate(
-    { _id: userId },
-    {
-      $set: { email: `deleted:${userId}`, status: 'deleted', updatedAt: now },
-      $inc: { sessionVersion: 1 },
-      $unset: {
-        name: '',
-        phone: '',
-        password: '',
-        passwordHash: '',
-        emailVerifiedAt: '',
-        verifyEmail: '',
-        resetPassword: '',
-        knownNetworks: '',
-        lastLoginAt: '',
-      },
-    },
-    { returnDocument: 'before', projection: { email: 1 } },
-  )
-  await releasePhoneNumbers(userId, now)
-  const [profiles, keys, ended, mails, projects] = await Promise.all([
+/**
+ * Every step may be repeated. The mails go first, since the account says their address; then the account, so that
+ * nobody is signed in to it any more.
+ */
+async function eraseAccount(userId: ObjectId, state: 'done' | 'settled', now: Date): Promise<ErasureReceipt> {
+  const account = await findUser(userId.toHexString())
+  const mails = account ? await forgetMails(account.email) : 0
+  const emptied = await emptyAccount(userId, now)
+  const numbers = await releasePhoneNumbers(userId, now)
+  const [profiles, keys, ended, projects] = await Promise.all([
     (await userProfiles.open()).deleteMany({ userId }),
     (await apiKeys.open()).deleteMany({ ownerId: userId }),
     (await sessions.open()).deleteMany({ userId }),
-    (await mailOutbox.open()).deleteMany({ to: account?.email ?? '' }),
     // A deployed widget goes on capturing: its project is without an owner until an admin gives it one.
     (await widgetConfigs.open()).updateMany({ ownerId: userId }, { $unset: { ownerId: '' } }),
   ])
   const counts = {
-    users: account ? 1 : 0,
+    users: emptied,
     userprofiles: profiles.deletedCount,
     apikeys: keys.deletedCount,
     refreshtokens: ended.deletedCount,
-    mailoutbox: mails.deletedCount,
+    mailoutbox: mails,
+    phonenumbers: numbers,
     widgetconfigs: projects.modifiedCount,
   }
-  await (await erasures.open()).updateOne(
+  const added = Object.entries(counts).map(([name, count]) => [`counts.${name}`, count])
+  const erasure = await (await erasures.open()).findOneAndUpdate(
     { _id: userId },
-    { $set: { state: 'done', counts, completedAt: now } },
+    { $set: { state }, $inc: Object.fromEntries(added), $min: { completedAt: now } },
+    { returnDocument: 'after' },
   )
-  return { receipt: userId.toHexString(), requestedAt, completedAt: now, counts }
+  const { requestedAt = now, completedAt = now } = erasure ?? {}
+  return { receipt: userId.toHexString(), requestedAt, completedAt, counts: erasure?.counts ?? counts }
+}
+
+/** Keeps of an account only that there was one, whatever the old system stored in it. Returns how many were. */
+async function emptyAccount(userId: ObjectId, now: Date): Promise<number> {
+  const emptied = {
+    _id: '$_id',
+    email: `deleted:${userId}`,
+    status: 'deleted',
+    sessionVersion: { $add: [{ $ifNull: ['$sessionVersion', 0] }, 1] },
+    createdAt: '$createdAt',
+    updatedAt: now,
+  }
+  const { modifiedCount } = await (await users.openGuarded()).updateOne(
+    { _id: userId, status: { $ne: 'deleted' } },
+    [{ $replaceWith: emptied }],
+  )
+  return modifiedCount
 }

@@ -1,6 +1,6 @@
 import type { Filter } from 'mongodb'
 import { z } from 'zod'
-import type { DataScope } from './data-scope.js'
+import { type DataScope, oneOf } from './data-scope.js'
 import { CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
 import { Moment } from './moment.js'
 import { ProjectId, widgetConfigs } from './widget-configs.js'
@@ -56,19 +56,18 @@ export async function summariseEvents(scope: DataScope, filter: SummaryFilter): 
 }
 
 /** Counters carry no owner: what somebody owns is the projects that are theirs now. */
-async function withinScope({ ownerId, microsites }: DataScope): Promise<Filter<EventCount>> {
-  const owned = ownerId && (await projectsOf(ownerId))
+async function withinScope({ ownerIds, microsites }: DataScope): Promise<Filter<EventCount>> {
+  const owned = ownerIds && (await projectsOf(ownerIds))
   return {
     ...(owned && { '_id.projectId': { $in: owned } }),
     ...(microsites && { '_id.microsite': { $in: microsites } }),
   }
 }
 
-async function projectsOf(ownerId: NonNullable<DataScope['ownerId']>): Promise<string[]> {
+async function projectsOf(ownerIds: NonNullable<DataScope['ownerIds']>): Promise<string[]> {
   const configs = await widgetConfigs.open()
-  return (await configs.find({ ownerId }, { projection: { projectId: 1 } }).toArray()).map(
-    config => config.projectId,
-  )
+  const owned = configs.find({ ownerId: oneOf(ownerIds) }, { projection: { projectId: 1 } })
+  return (await owned.toArray()).map(config => config.projectId)
 }
 
 function matching({ microsite, projectId, from, to }: SummaryFilter): Filter<EventCount> {

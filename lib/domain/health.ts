@@ -25,7 +25,6 @@ export type Health = z.infer<typeof Health>
  */
 export async function checkHealth(): Promise<Health> {
   const latencyMs = await pingMs()
-  if (latencyMs === undefined) throw notReady([{ path: 'database', message: 'does not answer' }])
   const failures = await ensureAllIndexes()
   if (failures.length > 0)
     throw notReady(
@@ -56,23 +55,26 @@ export async function ensureAllIndexes(): Promise<{ collection: string; reason: 
   return failures.flat()
 }
 
-/** How long the database takes to answer, in milliseconds; undefined while it does not. */
-async function pingMs(): Promise<number | undefined> {
+/** How long the database takes to answer, in milliseconds. */
+async function pingMs(): Promise<number> {
   const startedAt = performance.now()
   try {
     const db = await database()
     await db.command({ ping: 1 })
     return Math.round((performance.now() - startedAt) * 10) / 10
-  } catch {
-    return undefined
+  } catch (cause) {
+    const isMissing = cause instanceof AppError && cause.code === 'not_configured'
+    const message = isMissing ? 'is not configured' : 'does not answer'
+    throw notReady([{ path: 'database', message }], cause)
   }
 }
 
-function notReady(details: ErrorDetail[]): AppError {
+function notReady(details: ErrorDetail[], cause?: unknown): AppError {
   const reasons = details.map(({ path, message }) => `${path} ${message}`).join('; ')
   return new AppError('unavailable', `Not ready: ${reasons}.`, {
     details,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
+    cause,
   })
 }
 

@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto'
+import type { Document } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
+
+/** How many failures are free, and how long each further one makes the next try wait; the last one goes on. */
+interface Patience {
+  free: number
+  delaysSeconds: readonly number[]
+}
 
 /**
  * How wrong passwords are slowed down. For one address on one account the first five tries are free; each
@@ -10,9 +17,9 @@ import { AppError } from '../errors.js'
  * a hundred failures an hour are free; beyond that only networks that its owner has logged in from get to try.
  * An attacker thus slows down himself, and never the owner: neither of the two locks an account.
  */
-const FREE_FAILURES = 5
-const MAX_DELAY_SECONDS = 300
-const FREE_ACCOUNT_FAILURES = 100
+const PER_ADDRESS: Patience = { free: 5, delaysSeconds: [2, 4, 8, 16, 32, 64, 128, 256, 300] }
+const PER_ACCOUNT: Patience = { free: 100, delaysSeconds: [300] }
+
 const MEMORY_MS = 60 * 60 * 1000
 
 /** Failed logins of one address on one account, or of one account from everywhere. */
@@ -45,13 +52,8 @@ export interface LoginAttempt {
  * @throws {AppError} `rate_limited` with the seconds to wait.
  */
 export async function admitLoginAttempt(attempt: LoginAttempt, now: Date): Promise<void> {
-  await count(pairKey(attempt), now, failures =>
-    failures <= FREE_FAILURES ? 0 : Math.min(2 ** (failures - FREE_FAILURES), MAX_DELAY_SECONDS),
-  )
-  if (!attempt.networkIsKnown)
-    await count(accountKey(attempt), now, failures =>
-      failures <= FREE_ACCOUNT_FAILURES ? 0 : MAX_DELAY_SECONDS,
-    )
+  await count(pairKey(attempt), PER_ADDRESS, now)
+  if (!attempt.networkIsKnown) await count(accountKey(attempt), PER_ACCOUNT, now)
 }
 
 /** The password was right: the tries of this address were its owner's own mistakes. */
@@ -59,28 +61,41 @@ export async function forgetFailures(attempt: LoginAttempt): Promise<void> {
   await (await loginFailures.open()).deleteOne({ _id: pairKey(attempt) })
 }
 
-async function count(_id: string, now: Date, delaySeconds: (failures: number) => number): Promise<void> {
+/**
+ * Counts a try in one write, whatever comes at the same time. While there is a wait the write finds no document, and
+ * the insert that it would be instead is refused for the one that is there.
+ */
+async function count(_id: string, patience: Patience, now: Date): Promise<void> {
   const open = await loginFailures.open()
+  const { free } = patience
+  // Not by the time alone: clocks differ, and a free try waits for no clock.
+  const mayTry = [{ failures: { $lte: free } }, { nextTryAt: { $lte: now } }, { expiresAt: { $lte: now } }]
   for (;;) {
-    const before = await open.findOne({ _id, expiresAt: { $gt: now } })
-    if (before && before.nextTryAt > now) throw tooSoon(before.nextTryAt, now)
-    const failures = (before?.failures ?? 0) + 1
-    const after = {
-      failures,
-      nextTryAt: new Date(now.getTime() + delaySeconds(failures) * 1000),
-      expiresAt: new Date(now.getTime() + MEMORY_MS),
+    try {
+      await open.updateOne({ _id, $or: mayTry }, failedOnceMore(patience, now), { upsert: true })
+      return
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error
     }
-    // Written only over what was read: of several tries at once one counts, and the others look again.
-    const unmoved = before ? { _id, failures: before.failures } : { _id, expiresAt: { $lte: now } }
-    const counted = await open
-      .updateOne(unmoved, { $set: after }, { upsert: before === null })
-      .then(result => result.matchedCount + result.upsertedCount === 1)
-      .catch(error => {
-        if (isDuplicateKey(error)) return false
-        throw error
-      })
-    if (counted) return
+    const counted = await open.findOne({ _id, failures: { $gt: free }, expiresAt: { $gt: now } })
+    if (counted && counted.nextTryAt > now) throw tooSoon(counted.nextTryAt, now)
+    // Made at the same moment by another try, or over since: counted after it.
   }
+}
+
+function failedOnceMore({ free, delaysSeconds }: Patience, now: Date): Document[] {
+  const isRemembered = { $gt: ['$expiresAt', now] }
+  const beyondFree = { $min: [{ $subtract: ['$failures', free + 1] }, delaysSeconds.length - 1] }
+  const delayMs = { $multiply: [1000, { $arrayElemAt: [delaysSeconds, beyondFree] }] }
+  return [
+    {
+      $set: {
+        failures: { $cond: [isRemembered, { $add: ['$failures', 1] }, 1] },
+        expiresAt: new Date(now.getTime() + MEMORY_MS),
+      },
+    },
+    { $set: { nextTryAt: { $cond: [{ $lte: ['$failures', free] }, now, { $add: [now, delayMs] }] } } },
+  ]
 }
 
 function tooSoon(nextTryAt: Date, now: Date): AppError {

@@ -55,7 +55,7 @@ const KEPT_MS = 7 * 24 * HOUR_MS
 export async function enqueueMail(kind: MailKind, to: string, now: Date): Promise<void> {
   const outbox = await mailOutbox.open()
   const mail: OutboxMail = {
-    _id: `${kind}:${to}`,
+    _id: idOf(kind, to),
     kind,
     to,
     state: 'due',
@@ -71,6 +71,24 @@ export async function enqueueMail(kind: MailKind, to: string, now: Date): Promis
   const update = [{ $replaceWith: { $cond: [isBeingSent, asItIs, { $literal: mail }] } }]
   const write = () => outbox.updateOne({ _id: mail._id }, update, { upsert: true })
   await retryUpsert(write)
+}
+
+/** The mails to an address: those that wait, and what became of the last ones. */
+export async function findMails(to: string): Promise<OutboxMail[]> {
+  return (await mailOutbox.open()).find(allTo(to)).sort({ _id: 1 }).toArray()
+}
+
+/** Forgets every mail to an address; one that waits is not sent. Returns how many. */
+export async function forgetMails(to: string): Promise<number> {
+  return (await (await mailOutbox.open()).deleteMany(allTo(to))).deletedCount
+}
+
+function allTo(to: string): Filter<OutboxMail> {
+  return { _id: { $in: MailKind.options.map(kind => idOf(kind, to)) } }
+}
+
+function idOf(kind: MailKind, to: string): string {
+  return `${kind}:${to}`
 }
 
 /** Writes a mail at the moment it is sent, with a fresh token; undefined where nobody is to get it. */

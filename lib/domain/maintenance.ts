@@ -3,7 +3,7 @@ import { sweepAccountMail } from './account-mails.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
-import { releaseStrayNumbers } from './phone-numbers.js'
+import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
 

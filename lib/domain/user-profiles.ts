@@ -65,7 +65,10 @@ export type ProfileInput = z.infer<typeof ProfileInput>
 export const UserProfile = z.object({
   _id: z.instanceof(ObjectId),
   userId: z.instanceof(ObjectId),
-  assignedPhoneNumber: z.string().optional(),
+  /** Null as well as missing in documents of the old system. */
+  assignedPhoneNumber: z.string().nullish(),
+  /** Which time that the number was assigned it is: the inventory says the same. */
+  phoneAssignmentId: z.instanceof(ObjectId).optional(),
   preferences: Preferences.partial().optional(),
   businessInfo: BusinessInfo.optional(),
   subscription: z.object({ plan: z.string() }).optional(),
@@ -79,12 +82,12 @@ export const userProfiles = collection<UserProfile>({
   schema: UserProfile,
   indexes: [
     { name: 'userId', key: { userId: 1 }, unique: true },
-    // Whose call it is, in one read; and the last word on whose number it is.
+    // Whose call it is, in one read; and the last word on whose number it is. Of texts only: null is nobody's.
     {
       name: 'assignedPhoneNumber',
       key: { assignedPhoneNumber: 1 },
       unique: true,
-      partialFilterExpression: { assignedPhoneNumber: { $exists: true } },
+      partialFilterExpression: { assignedPhoneNumber: { $gt: '' } },
     },
   ],
 })
@@ -109,21 +112,18 @@ export async function getProfile(user: User): Promise<PublicProfile> {
 /**
  * Changes the fields that are given and leaves the others: of two concurrent updates both survive.
  *
- * @throws {AppError} `unavailable` while the database is away.
+ * @throws {AppError} `not_found` for an account that was erased meanwhile, `unavailable` while the database is away.
  */
 export async function updateProfile(user: User, input: ProfileInput, now: Date): Promise<PublicProfile> {
   const { businessInfo, ...account } = input
-  const open = await users.openGuarded()
-  const [updated, profile] = await Promise.all([
-    open.findOneAndUpdate(
-      { _id: user._id },
-      { $set: { ...account, updatedAt: now } },
-      { returnDocument: 'after' },
-    ),
-    changeProfile(user._id, businessInfo ? { businessInfo } : {}, now),
-  ])
+  // The account first: where it was erased meanwhile, nothing may be written.
+  const updated = await (await users.openGuarded()).findOneAndUpdate(
+    { _id: user._id, status: { $ne: 'deleted' } },
+    { $set: { ...account, updatedAt: now } },
+    { returnDocument: 'after' },
+  )
   if (!updated) throw new AppError('not_found')
-  return toPublic(updated, profile)
+  return toPublic(updated, await changeProfile(user._id, businessInfo ? { businessInfo } : {}, now))
 }
 
 /**
@@ -158,13 +158,16 @@ async function changeProfile(
   return profile
 }
 
-/** `{ a: { b: 1 } }` as `{ 'a.b': 1 }`. The keys are those of our schemas, so none contains a dot. */
+/**
+ * `{ a: { b: 1 } }` as `{ 'a.b': 1 }`. The keys are those of our schemas, so none contains a dot. The hours of a
+ * day are one leaf: below a day that is closed (null) there is nothing to set.
+ */
 function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, inner]) => {
       if (inner === undefined) return []
       const path = `${prefix}${key}`
-      const nested = typeof inner === 'object' && inner !== null
+      const nested = typeof inner === 'object' && inner !== null && !('open' in inner)
       return nested ? Object.entries(leaves(inner as Record<string, unknown>, `${path}.`)) : [[path, inner]]
     }),
   )
@@ -182,19 +185,22 @@ function toPublic(user: User, profile: UserProfile | null): PublicProfile {
   }
 }
 
-/** The stored preferences over the defaults. */
+/** The stored preferences, and the default for each that is missing or not offered any more. */
 export function preferencesOf(profile: Pick<UserProfile, 'preferences'> | null): Preferences {
+  const { voiceModel, aiModel, responseLength, language } = Preferences.shape
+  const stored = profile?.preferences
   const [defaultModel = ''] = env().aiModels
   return {
-    voiceModel: 'alloy',
-    aiModel: defaultModel,
-    responseLength: 'medium',
-    language: 'en',
-    ...profile?.preferences,
-  } as Preferences
+    voiceModel: voiceModel.catch('alloy').parse(stored?.voiceModel),
+    aiModel: aiModel.catch(defaultModel).parse(stored?.aiModel),
+    responseLength: responseLength.catch('medium').parse(stored?.responseLength),
+    language: language.catch('en').parse(stored?.language),
+  }
 }
 
 function isTimeZone(text: string): boolean {
+  // Newer runtimes also read an offset, which knows nothing of summer time.
+  if (!/^[a-z]/i.test(text)) return false
   try {
     return new Intl.DateTimeFormat('en', { timeZone: text }) !== undefined
   } catch {

@@ -9,6 +9,11 @@ import { AppError } from '../errors.js'
 export const Role = z.enum(['user', 'admin'])
 export const UserStatus = z.enum(['active', 'suspended', 'deleted'])
 
+/** Not quoted, and as long as SMTP allows (RFC 5321, section 4.5.3.1); a top-level domain may be Unicode's. */
+const LOCAL_PART = String.raw`(?=.{1,64}@)(?!\.)(?!.*\.\.)[a-z0-9_'+.-]*[a-z0-9_+-]`
+const DOMAIN = String.raw`(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:[a-z]{2,}|xn--[a-z0-9-]+)`
+const EMAIL = new RegExp(`^${LOCAL_PART}@${DOMAIN}$`)
+
 /**
  * An e-mail address in the one form in which it is stored and compared: compatibility-composed, lower case, the
  * domain in ASCII. Two spellings that a person cannot tell apart are one account.
@@ -17,7 +22,7 @@ export const Email = z
   .string()
   .max(254)
   .transform(normaliseEmail)
-  .pipe(z.email('must be an e-mail address').max(254))
+  .pipe(z.string().max(254).regex(EMAIL, 'must be an e-mail address'))
 
 export const UserName = z.string().trim().min(1).max(200)
 export const ContactPhone = z.string().trim().min(3).max(32)
@@ -185,16 +190,18 @@ export async function issueOneTimeToken(
 
 /**
  * Uses a one-time token up and changes its user in the same write, so that of two requests with the same token
- * only one finds it.
+ * only one finds it. Who reads the mail owns the address, so that is proven by either kind. A new password is the
+ * only one from then on, and ends every session.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
 export async function consumeOneTimeToken(
   kind: OneTimeTokenKind,
   token: string,
-  change: { set: Partial<User>; endSessions?: boolean },
+  change: { passwordHash?: string },
   now: Date,
 ): Promise<User> {
+  const { passwordHash } = change
   const user = await (await users.openGuarded()).findOneAndUpdate(
     {
       [`${kind}.hash`]: hashSecret(token),
@@ -202,9 +209,11 @@ export async function consumeOneTimeToken(
       status: { $nin: ['suspended', 'deleted'] },
     },
     {
-      $set: { ...change.set, updatedAt: now },
-      $unset: { [kind]: '' },
-      ...(change.endSessions && { $inc: { sessionVersion: 1 } }),
+      // Proven since the first time.
+      $min: { emailVerifiedAt: now },
+      $set: { updatedAt: now, ...(passwordHash && { passwordHash }) },
+      $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
+      ...(passwordHash && { $inc: { sessionVersion: 1 } }),
     },
     { returnDocument: 'after' },
   )
@@ -219,5 +228,7 @@ export function nameOf(user: Pick<User, 'name'>): { name?: string } {
 
 function normaliseEmail(text: string): string {
   const [, local, domain] = /^(.*)@([^@]*)$/s.exec(text.normalize('NFKC').trim().toLowerCase()) ?? []
-  return local === undefined || domain === undefined ? text : `${local}@${domainToASCII(domain) || domain}`
+  // A URL parser decides what a domain is in ASCII: it would drop whatever else a URL may hold, and find one in it.
+  if (local === undefined || domain === undefined || /[\s/?#\\%:]/.test(domain)) return text
+  return `${local}@${domainToASCII(domain) || domain}`
 }

@@ -23,22 +23,26 @@ interface Tokens {
 }
 
 /**
- * Answers with the tokens, or hands them to the browser as cookies, which only our own pages may ask for: another
- * site must not sign its visitor in to an account of its choosing.
+ * Lets only our own pages ask for cookies, before anything is done: another site must not sign its visitor in to an
+ * account of its choosing.
  *
  * @throws {AppError} `forbidden` for a foreign page that asks for cookies.
  */
+export function requireOwnPage(session: 'token' | 'cookie', context: RequestContext): void {
+  if (session === 'cookie' && !context.fromOwnPage)
+    throw new AppError('forbidden', 'Session cookies are for our own pages.')
+}
+
+/** Answers with the tokens, or hands them to the browser as cookies (see `requireOwnPage`). */
 export function signedIn(
   { user, token, refreshToken, expiresIn }: Tokens,
   session: 'token' | 'cookie',
-  context: RequestContext,
   status = 200,
 ): Reply {
   if (session === 'token') {
     const data = { user, token, refreshToken, expiresIn }
     return success(data, { status, topLevel: data })
   }
-  if (!context.fromOwnPage) throw new AppError('forbidden', 'Session cookies are for our own pages.')
   const data = { user, expiresIn }
   return success(data, {
     status,

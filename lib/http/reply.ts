@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { AppError, errorTable } from '../errors.js'
+import { type AppError, errorTable } from '../errors.js'
 
 /** What a handler answers with: data, which the pipeline turns into a response. */
 export interface Reply {
@@ -47,10 +47,9 @@ export interface ErrorBody {
   requestId: string
 }
 
-/** An error as the reply that says it. What is not an `AppError` is our bug and says nothing of itself. */
-export function errorReply(error: unknown, requestId: string): Reply {
-  const known = error instanceof AppError ? error : new AppError('internal')
-  const { code, message, details, retryAfterSeconds } = known
+/** An error as the reply that says it. */
+export function errorReply(error: AppError, requestId: string): Reply {
+  const { code, message, details, retryAfterSeconds } = error
   const body: ErrorBody = {
     success: false,
     code,
@@ -62,7 +61,11 @@ export function errorReply(error: unknown, requestId: string): Reply {
   return {
     status: errorTable[code].status,
     body,
-    headers: retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) },
+    headers: {
+      ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
+      // RFC 9110, section 11.6.1: a 401 says how to authenticate.
+      ...(code === 'unauthenticated' && { 'WWW-Authenticate': 'Bearer' }),
+    },
   }
 }
 

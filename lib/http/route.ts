@@ -1,6 +1,7 @@
 import { waitUntil } from '@vercel/functions'
 import type { z } from 'zod'
-import { type Access, authenticate, type Caller, type CallerOf, type Scope } from '../auth/callers.js'
+import type { Access, Caller, CallerOf, Scope } from '../auth/caller.js'
+import { authenticate } from '../auth/callers.js'
 import { readCookie } from '../auth/cookies.js'
 import { isOwnOrigin } from '../auth/origins.js'
 import { AppError, invalidField } from '../errors.js'
@@ -111,7 +112,9 @@ export function route<
   }> {
     const { searchParams } = new URL(request.url)
     const params = await parse(declaration.params, pathParams, 'params')
-    const query = await parse(declaration.query, Object.fromEntries(searchParams), 'query')
+    // `?status=` is how a form says that nothing was chosen.
+    const given = [...searchParams].filter(([, value]) => value !== '')
+    const query = await parse(declaration.query, Object.fromEntries(given), 'query')
     const body = declaration.body
       ? await validate(
           declaration.body,

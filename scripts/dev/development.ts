@@ -66,8 +66,13 @@ async function openDatabase({ mongoUri, dataDirectory }: Settings): Promise<Data
   if (mongoUri !== undefined)
     return { uri: mongoUri, description: `Database: ${withoutCredentials(mongoUri)}`, close: async () => {} }
   const { serveDirectory } = await import('../embedded-db/serve-directory.js')
-  const { uri, close } = await serveDirectory({ directory: dataDirectory })
-  return { uri, description: `Database: embedded, kept in ${dataDirectory}`, close }
+  try {
+    const { uri, close } = await serveDirectory({ directory: dataDirectory })
+    return { uri, description: `Database: embedded, kept in ${dataDirectory}`, close }
+  } catch (error) {
+    // A directory in use, damaged, or not writable: its owner's to solve, and the message says how.
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
 }
 
 function withoutCredentials(uri: string): string {

@@ -58,7 +58,13 @@ export function forward(
       agent,
       method: request.method,
       path: url,
-      headers: { ...platformHeaders(request), [FUNCTION_FILE_HEADER]: encodeURIComponent(entry.file) },
+      headers: {
+        ...platformHeaders(request),
+        // node:http frames the body of a DELETE or an OPTIONS only where it is told to, and what follows an unframed
+        // body would be read as another request.
+        ...(request.headers['transfer-encoding'] && { 'transfer-encoding': 'chunked' }),
+        [FUNCTION_FILE_HEADER]: encodeURIComponent(entry.file),
+      },
     })
     const fail = (answer: PlatformAnswer): void => {
       upstream.destroy()

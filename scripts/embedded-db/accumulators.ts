@@ -14,7 +14,7 @@ interface Gathering {
 }
 
 /** A field of a `$group`: the expression that is gathered, and what gathers it. */
-export interface Accumulator {
+interface Accumulator {
   name: string
   value: Expression
   start: () => Gathering

@@ -1,4 +1,4 @@
-import { type Change, encodeChange } from './durable/records.js'
+import { type Change, encodeChange } from './durable/change.js'
 import type { Value } from './values.js'
 
 /** Gathers the changes of one command, to go to the journal as one, with what would undo them. */

@@ -28,11 +28,13 @@ export function splitDocuments(bytes: Buffer): Uint8Array[] {
   return documents
 }
 
-/** Whether the driver's library could keep the order of all fields. Refuses a DBRef, whose fields it rearranges. */
+/** Whether the driver's library could keep the order of all fields. Refuses what it does not keep at all: a DBRef's fields, dates that JavaScript has not. */
 function isFaithful(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isFaithful)
   if (value instanceof DBRef) throw unsupported('A DBRef')
+  if (value instanceof Date && Number.isNaN(value.getTime()))
+    throw unsupported('A date beyond the year 275760')
   if (Object.getPrototypeOf(value) !== Object.prototype) return true
   for (const name of Object.keys(value)) {
     if (isAwkward(name) || !isFaithful((value as Record<string, unknown>)[name])) return false

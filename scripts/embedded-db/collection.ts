@@ -67,6 +67,8 @@ export class Collection {
   constructor(
     public namespace: string,
     private readonly log: ChangeLog | undefined,
+    /** False for what stands in for a collection that nobody has made. */
+    readonly exists = true,
   ) {}
 
   get(id: Value): Entry | undefined {

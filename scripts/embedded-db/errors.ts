@@ -34,13 +34,12 @@ const CODES = {
   OutOfDiskSpace: 14031,
   BSONObjectTooLarge: 10334,
   DuplicateKey: 11000,
-  Interrupted: 11601,
   Overflow: 15,
   IDLUnknownField: 40415,
   IDLFailedToParse: 40414,
 } as const
 
-export type CodeName = keyof typeof CODES
+type CodeName = keyof typeof CODES
 
 /** An error as MongoDB reports it: `code` and `codeName` are MongoDB's own; `extra` is merged into the reply. */
 export class CommandError extends Error {

@@ -14,21 +14,27 @@ export interface EmbeddedDb {
   close(): Promise<void>
 }
 
+export interface EmbeddedDbOptions {
+  /** Where the data is kept; without it, in memory only. */
+  directory?: string
+  /** 0, the default, picks one. */
+  port?: number
+  /** The journal is rolled into a snapshot when it is longer than this, and than the last snapshot. */
+  compactAfterBytes?: number
+}
+
 /** How often expired documents and idle cursors are looked for. */
 const SWEEP_MILLISECONDS = 500
 
 /**
- * Starts a database that the native MongoDB driver connects to. Without a directory it lives in memory only; port 0,
- * the default, picks one. Listens on 127.0.0.1 alone, for there is no authentication. Throws where the port or the
+ * Starts a database that the native MongoDB driver connects to. Listens on 127.0.0.1 alone, for there is no authentication. Throws where the port or the
  * directory is in use, and where the directory is damaged.
  */
-export async function startEmbeddedDb(
-  options: { directory?: string; port?: number } = {},
-): Promise<EmbeddedDb> {
-  const { directory } = options
-  const storage = directory === undefined ? undefined : await Storage.open({ directory })
+export async function startEmbeddedDb(options: EmbeddedDbOptions = {}): Promise<EmbeddedDb> {
+  const { directory, port = 0, ...tuning } = options
+  const storage = directory === undefined ? undefined : await Storage.open({ directory, ...tuning })
   try {
-    return await serve(storage, options.port ?? 0)
+    return await serve(storage, port)
   } catch (error) {
     await storage?.close()
     throw error

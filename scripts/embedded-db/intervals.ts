@@ -1,5 +1,5 @@
-import { BSONRegExp, Double, MaxKey, MinKey } from 'mongodb'
-import { invert, orderKey, RANK, rank } from './order.js'
+import { BSONRegExp, MaxKey, MinKey } from 'mongodb'
+import { invert, orderKey, rank } from './order.js'
 import { conjuncts, type Filter, type Leaf } from './predicate.js'
 import { isNumeric, toNumber, type Value } from './values.js'
 
@@ -16,7 +16,6 @@ export interface Interval {
 export type Bounds = ReadonlyMap<string, readonly Interval[][]>
 
 export const NULL_KEY = orderKey(null)
-const NOT_A_NUMBER = orderKey(new Double(Number.NaN))
 
 /** Collects the intervals of everything that has to hold; a path under every branch of an `$or` counts too. */
 export function boundsOf(filter: Filter): Bounds {
@@ -116,9 +115,7 @@ export function rangeOf(operator: '$gt' | '$gte' | '$lt' | '$lte', operand: Valu
   const { low, high } = point(operand)
   const type = String.fromCharCode(rank(operand))
   if (operator.startsWith('$g')) return [{ low: inclusive ? low : high, high: type + AFTER }]
-  // NaN stands below all numbers in the index and is less than none of them.
-  const start = rank(operand) === RANK.number ? NOT_A_NUMBER + AFTER : type
-  return [{ low: start, high: inclusive ? high : low }]
+  return [{ low: type, high: inclusive ? high : low }]
 }
 
 /** A pattern that begins with `^` and plain characters finds only what begins with them, or is the pattern itself. */

@@ -5,6 +5,11 @@ interface Block<V> {
   values: V[]
 }
 
+interface Place {
+  block: number
+  at: number
+}
+
 /**
  * A map ordered by its string keys: sorted blocks in a sorted list, so that finding is two binary searches and an
  * insertion moves at most one block. Iteration survives changes made while it is suspended.
@@ -60,31 +65,15 @@ export class OrderedMap<V> {
 
   /** The entries with `from <= key < to`, ascending or with `backward` descending. */
   *range(from: string, to: string, backward = false): Generator<[string, V]> {
-    let { block: index, at } = this.seek(backward ? to : from)
-    if (backward) at--
-    let seen = this.version
+    let place = backward ? this.before(to) : this.seek(from)
     for (;;) {
-      let block = this.blocks[index]
-      while (block && (at < 0 || at >= block.keys.length)) {
-        index += backward ? -1 : 1
-        block = this.blocks[index]
-        at = backward ? (block?.keys.length ?? 0) - 1 : 0
-      }
-      if (!block && backward && index >= this.blocks.length && this.blocks.length > 0) {
-        index = this.blocks.length - 1
-        block = this.blocks[index] as Block<V>
-        at = block.keys.length - 1
-      }
-      const key = block?.keys[at]
+      const block = this.blocks[place.block]
+      const key = block?.keys[place.at]
       if (!block || key === undefined || (backward ? key < from : key >= to)) return
-      yield [key, block.values[at] as V]
-      if (seen === this.version) at += backward ? -1 : 1
-      else {
-        seen = this.version
-        const place = this.seek(backward ? key : `${key}\0`)
-        index = place.block
-        at = backward ? place.at - 1 : place.at
-      }
+      const { version } = this
+      yield [key, block.values[place.at] as V]
+      if (version === this.version) place = backward ? this.previous(place) : this.next(place)
+      else place = backward ? this.before(key) : this.seek(`${key}\0`)
     }
   }
 
@@ -102,10 +91,26 @@ export class OrderedMap<V> {
     this.version++
   }
 
-  private seek(key: string): { block: number; at: number } {
+  /** The place of the first key at or after this one. */
+  private seek(key: string): Place {
     const index = this.blockOf(key)
     const block = this.blocks[index]
     return { block: index, at: block ? lowerBound(block.keys, key) : 0 }
+  }
+
+  /** The place of the last key before this one. */
+  private before(key: string): Place {
+    return this.previous(this.seek(key))
+  }
+
+  private next({ block, at }: Place): Place {
+    const isLast = at + 1 >= (this.blocks[block]?.keys.length ?? 0)
+    return isLast ? { block: block + 1, at: 0 } : { block, at: at + 1 }
+  }
+
+  private previous({ block, at }: Place): Place {
+    if (at > 0) return { block, at: at - 1 }
+    return { block: block - 1, at: (this.blocks[block - 1]?.keys.length ?? 0) - 1 }
   }
 
   /** The first block whose last key is at or after `key`; past the end when there is none. */

@@ -35,7 +35,7 @@ export interface Plan {
   candidates: (effort: Effort) => Iterable<Entry>
 }
 
-export interface Wish {
+interface Wish {
   filter: Filter
   sort: readonly KeyField[]
   /** How many documents are wanted, with those skipped; undefined for all. */
@@ -60,6 +60,7 @@ interface Candidate {
  * hint at an index that is not there or cannot answer.
  */
 export function choosePlan(collection: Collection, { filter, sort, wanted, hint }: Wish): Plan {
+  if (!collection.exists) return scanAll(collection, sort, false)
   const natural = isDoc(hint) && '$natural' in hint ? hint.$natural : undefined
   if (natural !== undefined) return scanAll(collection, sort, isNumeric(natural) && toNumber(natural) < 0)
   const parts = conjuncts(filter)

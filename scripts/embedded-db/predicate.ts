@@ -259,7 +259,11 @@ function elementMatching(operand: Value): Test {
   const filter = onValues ? all(parseOperators('', [], operand)) : parseFilter(operand)
   return (value, match) => {
     if (!Array.isArray(value)) return false
-    const found = value.findIndex(element => matches(filter, onValues ? element : asDocument(element)))
+    const found = value.findIndex(element => {
+      if (onValues) return matches(filter, element)
+      const document = asDocument(element)
+      return isDoc(document) && matches(filter, document)
+    })
     if (match && found >= 0) match.index = found
     return found >= 0
   }

@@ -20,15 +20,15 @@ type Leaf =
   | { kind: 'drop' }
   /** A new value for the field, worked out from the whole document. */
   | { kind: 'compute'; compute: (root: Doc) => Maybe }
-  /** A narrower form of the field's own value. */
-  | { kind: 'narrow'; narrow: (value: Value) => Maybe }
+  /** A narrower form of the field's own value: `$slice` at its place, `$elemMatch` behind what is included. */
+  | { kind: 'slice' | 'match'; narrow: (value: Value) => Maybe }
 
 type Tree = Map<string, Tree | Leaf>
 
 /** Whether fields that the tree does not name stay, and whether computed ones take the place of the old. */
 type Mode = 'include' | 'exclude' | 'add'
 
-export type Projector = (document: Doc) => Doc
+type Projector = (document: Doc) => Doc
 
 /** Reads the projection of a find or findAndModify. Throws for mixtures, collisions and what is not covered. */
 export function compileProjection(projection: Doc | undefined): Projector {
@@ -64,11 +64,15 @@ export function compileUnset(paths: readonly string[]): Projector {
 function compile(projection: Doc, isFind: boolean, context: Context | undefined): Projector {
   const tree: Tree = new Map()
   let mode: Mode | undefined
-  let narrows = false
+  let [slices, matched] = [false, false]
   const readLeaf = (value: Value, path: string): Leaf => {
     const leaf = isFind ? (findOperator(value) ?? plainLeaf(value, context)) : plainLeaf(value, context)
-    if (leaf.kind === 'narrow' && field(value as Doc, '$slice') !== undefined) {
-      narrows = true
+    if (leaf.kind === 'match' && path.includes('.')) {
+      throw new CommandError(31275, 'Cannot use $elemMatch projection on a nested field')
+    }
+    if (leaf.kind === 'slice' || leaf.kind === 'match') {
+      slices ||= leaf.kind === 'slice'
+      matched ||= leaf.kind === 'match'
       return leaf
     }
     if (path === '_id' && leaf.kind !== 'compute') return leaf
@@ -84,7 +88,8 @@ function compile(projection: Doc, isFind: boolean, context: Context | undefined)
   }
   plant(tree, projection, readLeaf, [])
   const id = tree.get('_id')
-  const settled = mode ?? (narrows || leafKind(id) === 'drop' ? 'exclude' : 'include')
+  const keepsRest = (slices && leafKind(id) !== 'keep') || leafKind(id) === 'drop'
+  const settled = mode ?? (keepsRest && !matched ? 'exclude' : 'include')
   if (settled === 'include' && !id) tree.set('_id', { kind: 'keep' })
   return document => visit(document, tree, document, settled)
 }
@@ -107,7 +112,7 @@ function findOperator(value: Value): Leaf | undefined {
     const filter = parseFilter({ array: value })
     const first = (array: Value[]) => array.find(element => matches(filter, { array: [element] }))
     return {
-      kind: 'narrow',
+      kind: 'match',
       narrow: held => {
         const found = Array.isArray(held) ? first(held) : undefined
         return found === undefined ? undefined : [found]
@@ -130,7 +135,7 @@ function findOperator(value: Value): Leaf | undefined {
       'Invalid $slice syntax: it takes a number, or [skip, limit] with a positive limit',
     )
   }
-  return { kind: 'narrow', narrow: held => (Array.isArray(held) ? sliced(held, one, two) : held) }
+  return { kind: 'slice', narrow: held => (Array.isArray(held) ? sliced(held, one, two) : held) }
 }
 
 function sliced(array: Value[], one: number, two: number | undefined): Value[] {
@@ -194,15 +199,17 @@ function visit(document: Doc, tree: Tree, root: Doc, mode: Mode): Doc {
   }
   for (const [name, node] of tree) {
     if (placed.has(name)) continue
-    if (!(node instanceof Map)) place(name, computed(node, root))
-    else if (field(document, name) === undefined) place(name, computedBelow(node, root))
+    const held = field(document, name)
+    if (!(node instanceof Map))
+      place(name, node.kind === 'match' && held !== undefined ? node.narrow(held) : computed(node, root))
+    else if (held === undefined) place(name, computedBelow(node, root))
   }
   return docOf(fields)
 }
 
 function visitField(value: Value, node: Tree | Leaf, root: Doc, mode: Mode): Maybe {
   if (node instanceof Map) return visitBelow(value, node, root, mode)
-  if (node.kind === 'narrow') return node.narrow(value)
+  if (node.kind === 'slice' || (node.kind === 'match' && mode === 'exclude')) return node.narrow(value)
   if (node.kind === 'compute') return mode === 'add' ? node.compute(root) : undefined
   return node.kind === 'keep' ? value : undefined
 }

@@ -3,7 +3,7 @@ import { CommandError } from './errors.js'
 import { type Message, messageLength, readMessage, writeReply } from './wire.js'
 
 /** Answers one command. Never throws: an error is a reply too. */
-export type Respond = (message: Message, connectionId: number) => Promise<object>
+type Respond = (message: Message, connectionId: number) => Promise<object>
 
 /** Accepts connections on the loopback interface and answers the commands of each in their order. */
 export class WireServer {

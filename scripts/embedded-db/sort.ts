@@ -1,5 +1,5 @@
 import { CommandError, unsupported } from './errors.js'
-import { compoundKey, indexKeys, type KeyField } from './index-keys.js'
+import { compoundKey, indexKeys, type KeyField, type KeyValues } from './index-keys.js'
 import { compare } from './order.js'
 import { type Doc, fieldsOf, isDoc, isNumeric, namesOf, toNumber, type Value } from './values.js'
 
@@ -18,11 +18,20 @@ export function parseSort(sort: Doc | undefined): KeyField[] {
 /** The key that a document sorts by: of an array, what comes first in the direction asked for. */
 export function sortKey(document: Doc, sort: readonly KeyField[]): string {
   let least: string | undefined
-  for (const values of indexKeys(document, sort)) {
+  for (const values of keysToSort(document, sort)) {
     const key = compoundKey(values, sort)
     if (least === undefined || key < least) least = key
   }
   return least ?? ''
+}
+
+function keysToSort(document: Doc, sort: readonly KeyField[]): KeyValues[] {
+  try {
+    return indexKeys(document, sort)
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    throw new CommandError('BadValue', 'cannot sort with keys that are parallel arrays')
+  }
 }
 
 /** Sorts what has a sort key; what sorts alike keeps its order. */

@@ -24,6 +24,7 @@ interface Operator {
   /** Reads the operand once an update; what it gives is applied to each document. */
   read: (operand: Value, path: string) => Apply
   creates: boolean
+  blocked?: boolean
 }
 
 /** The update operators that change the value at one path; `$rename` and `$setOnInsert` are the caller's. */
@@ -43,9 +44,9 @@ export const UPDATE_OPERATORS: Record<string, Operator> = {
   $currentDate: { read: currentDate, creates: true },
   $push: { read: push, creates: true },
   $addToSet: { read: addToSet, creates: true },
-  $pop: { read: pop, creates: false },
-  $pull: { read: pull, creates: false },
-  $pullAll: { read: pullAll, creates: false },
+  $pop: { read: pop, creates: false, blocked: true },
+  $pull: { read: pull, creates: false, blocked: true },
+  $pullAll: { read: pullAll, creates: false, blocked: true },
 }
 
 function calculation(operator: string, sign: '+' | '*', operand: Value, path: string): Apply {
@@ -145,7 +146,10 @@ function pull(operand: Value): Apply {
   if (!isDoc(operand) && typeOf(operand) !== 'regex')
     return without(element => equal(element, operand), '$pull')
   return without(
-    element => (onElement || !isDoc(operand) ? matches(filter, { element }) : matches(filter, element)),
+    element =>
+      onElement || !isDoc(operand)
+        ? matches(filter, { element })
+        : isDoc(element) && matches(filter, element),
     '$pull',
   )
 }

@@ -10,11 +10,15 @@ export interface Change {
   apply: (old: Maybe) => Maybe
   /** Whether what is missing on the way is made (`$set`) or left alone (`$unset`, `$pull`). */
   creates: boolean
+  /** For what makes nothing: whether a scalar on the way is an error all the same (not of `$unset`). */
+  blocked?: boolean | undefined
 }
 
 /** What `$[identifier]` means in one update, and which elements it has been applied to. */
 export interface ArrayUpdates {
   filters: ReadonlyMap<string, Filter>
+  /** The document as it was before the update: what the filters are about. */
+  original: Doc
   touched?: string[]
 }
 
@@ -24,21 +28,27 @@ const MAX_PADDING = 1_500_000
  * A document with one change made; the same document where the change makes no difference. What is not on the path is
  * shared with the old one. Throws PathNotViable (28), and BadValue (2) where an array path does not fit.
  */
-export function changed(document: Doc, change: Change, arrays: ArrayUpdates = { filters: new Map() }): Doc {
-  return inDocument(document, 0, change, arrays)
+export function changed(document: Doc, change: Change, arrays?: ArrayUpdates): Doc {
+  return inDocument(document, 0, change, arrays ?? { filters: new Map(), original: document })
 }
 
 /** Throws ConflictingUpdateOperators (40) where one of two paths is the other or leads to it. */
 export function assertNoConflict(path: string, others: readonly string[]): void {
   for (const other of others) {
-    if (path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)) {
-      const shorter = path.length < other.length ? path : other
-      throw new CommandError(
-        'ConflictingUpdateOperators',
-        `Updating the path '${path}' would create a conflict at '${shorter}'`,
-      )
-    }
+    const at = conflictOf(path.split('.'), other.split('.'))
+    if (at === undefined) continue
+    const reason = `Updating the path '${path}' would create a conflict at '${at}'`
+    throw new CommandError('ConflictingUpdateOperators', reason)
   }
+}
+
+/** Where two paths are in each other's way: one leads to the other, or only one takes the elements of an array. */
+function conflictOf(one: readonly string[], other: readonly string[]): string | undefined {
+  const shared = one.findIndex((part, at) => part !== other[at])
+  const length = shared < 0 ? one.length : shared
+  const [left, right] = [one[length], other[length]]
+  const apart = left !== undefined && right !== undefined && left.startsWith('$[') === right.startsWith('$[')
+  return apart ? undefined : one.slice(0, length).join('.')
 }
 
 function inDocument(document: Doc, depth: number, change: Change, arrays: ArrayUpdates): Doc {
@@ -49,7 +59,7 @@ function inDocument(document: Doc, depth: number, change: Change, arrays: ArrayU
 }
 
 function atValue(old: Maybe, depth: number, change: Change, arrays: ArrayUpdates): Maybe {
-  const { parts, apply, creates } = change
+  const { parts, apply, creates, blocked } = change
   if (depth === parts.length) {
     if (arrays.touched) {
       const path = parts.join('.')
@@ -64,8 +74,8 @@ function atValue(old: Maybe, depth: number, change: Change, arrays: ArrayUpdates
   if (isDoc(old)) return inDocument(old, depth, change, arrays)
   const index = arrayIndex(part)
   if (Array.isArray(old) && index !== undefined) return inElement(old, index, depth, change, arrays)
-  if (!creates) return old
-  if (old === undefined) return made(depth, change)
+  if (old === undefined) return creates ? made(depth, change) : old
+  if (!creates && !blocked) return old
   throw new CommandError(
     'PathNotViable',
     `Cannot create field '${part}' in element {${parts[depth - 1]}: ${show(old)}}`,
@@ -104,15 +114,27 @@ function inElements(old: Maybe, depth: number, change: Change, arrays: ArrayUpda
   }
   const identifier = (parts[depth] as string).slice(2, -1)
   const filter = arrays.filters.get(identifier)
+  const before = originalArray(arrays.original, parts.slice(0, depth))
   let differs = false
   const next = old.map((element, index) => {
-    if (filter && !matches(filter, { [identifier]: element })) return element
+    if (filter && !matches(filter, { [identifier]: before[index] ?? null })) return element
     const at = { ...change, parts: parts.with(depth, String(index)) }
+    // What has been set as a whole has no fields left to set.
+    const own = at.parts.slice(0, depth + 1).join('.')
+    if (arrays.touched?.includes(own)) assertNoConflict(own, [own])
     const value = atValue(element, depth + 1, at, arrays) ?? null
     differs ||= value !== element
     return value
   })
   return differs ? next : old
+}
+
+function originalArray(original: Doc, path: readonly string[]): Value[] {
+  let value: Maybe = original
+  for (const part of path) {
+    value = isDoc(value) ? field(value, part) : Array.isArray(value) ? value[Number(part)] : undefined
+  }
+  return Array.isArray(value) ? value : []
 }
 
 /** The nested documents that have to be there for the value at the path's end. */

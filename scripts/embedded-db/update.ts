@@ -7,7 +7,7 @@ import { type ArrayUpdates, assertNoConflict, type Change, changed } from './upd
 import { compileUpdatePipeline } from './update-pipeline.js'
 import { arrayIndex, type Doc, field, fieldsOf, isDoc, type Maybe, namesOf, type Value } from './values.js'
 
-export interface Moment {
+interface Moment {
   /** The element that the filter matched, for the positional operator `$`. */
   position?: number | undefined
   /** Whether this makes a new document in an upsert. */
@@ -89,9 +89,9 @@ function compileOperators(update: Doc, arrayFilters: Maybe): (document: Doc, mom
   // New fields are added in the order of their names, numbers by their value, whatever order the update is in.
   steps.sort((one, other) => comparePaths(one.path, other.path))
   const filters = readArrayFilters(arrayFilters, paths)
-  const watched = paths.some(path => path.includes('$['))
+  const watched = paths.some(path => path.includes('$'))
   return (document, moment) => {
-    const arrays: ArrayUpdates = watched ? { filters, touched: [] } : { filters }
+    const arrays: ArrayUpdates = { filters, original: document, ...(watched ? { touched: [] } : {}) }
     let next = document
     for (const step of steps) {
       if (moment.inserting || !step.onlyOnInsert) next = step.run(next, moment, arrays)
@@ -113,8 +113,8 @@ const READERS: Record<string, (path: string, operand: Value, operator: string) =
 }
 
 function readStep(path: string, operand: Value, operator: string): Step {
-  const { read, creates } = UPDATE_OPERATORS[operator] ?? refuseOperator(operator)
-  const change: Change = { parts: partsOf(path), apply: read(operand, path), creates }
+  const { read, creates, blocked } = UPDATE_OPERATORS[operator] ?? refuseOperator(operator)
+  const change: Change = { parts: partsOf(path), apply: read(operand, path), creates, blocked }
   const positional = change.parts.indexOf('$')
   if (positional < 0) {
     return {
@@ -163,10 +163,13 @@ function readRename(path: string, operand: Value): Step {
 function plainValue(document: Doc, parts: readonly string[]): Maybe {
   let value: Maybe = document
   for (const part of parts) {
-    if (Array.isArray(value)) {
+    if (Array.isArray(value) && arrayIndex(part) !== undefined) {
       throw new CommandError('BadValue', `$rename cannot lead through the array element '${part}'`)
     }
-    value = isDoc(value) ? field(value, part) : undefined
+    if (value !== undefined && !isDoc(value)) {
+      throw new CommandError('PathNotViable', `Cannot use the part (${part}) of a $rename to go further`)
+    }
+    value = value === undefined ? undefined : field(value, part)
   }
   return value
 }

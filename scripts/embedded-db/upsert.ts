@@ -2,7 +2,7 @@ import { BSONRegExp } from 'mongodb'
 import { CommandError } from './errors.js'
 import { isOperators } from './predicate.js'
 import { changed } from './update-path.js'
-import { type Doc, field, fieldsOf, type Maybe, type Value } from './values.js'
+import { type Doc, field, fieldsOf, type Value } from './values.js'
 
 /**
  * The document an upsert starts from: the fields that its filter asks to be equal, only `_id` for a replacement.
@@ -10,42 +10,40 @@ import { type Doc, field, fieldsOf, type Maybe, type Value } from './values.js'
  */
 export function documentFromFilter(filter: Doc, onlyId: boolean): Doc {
   const found = new Map<string, Value>()
-  collectEqualities(filter, found)
+  for (const [path, value] of equalitiesOf(filter)) {
+    if (onlyId && path !== '_id') continue
+    for (const other of found.keys()) {
+      if (path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)) {
+        const reason = `cannot infer query fields to set, path '${path}' is matched twice`
+        throw new CommandError('NotSingleValueField', reason)
+      }
+    }
+    found.set(path, value)
+  }
   let document: Doc = {}
   for (const [path, value] of found) {
-    if (onlyId && path !== '_id') continue
     document = changed(document, { parts: path.split('.'), apply: () => value, creates: true })
   }
   return document
 }
 
-function collectEqualities(filter: Doc, found: Map<string, Value>): void {
+function* equalitiesOf(filter: Doc): Generator<[path: string, value: Value]> {
   for (const [path, condition] of fieldsOf(filter)) {
     if (path === '$and' || (path === '$or' && Array.isArray(condition) && condition.length === 1)) {
-      for (const part of condition as Doc[]) collectEqualities(part, found)
+      for (const part of condition as Doc[]) yield* equalitiesOf(part)
     } else if (!path.startsWith('$')) {
-      const value = equalityOf(condition)
-      if (value === undefined) continue
-      for (const other of found.keys()) {
-        if (path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)) {
-          const reason = `cannot infer query fields to set, path '${path}' is matched twice`
-          throw new CommandError('NotSingleValueField', reason)
-        }
-      }
-      found.set(path, value)
+      for (const value of valuesOf(condition)) yield [path, value]
     }
   }
 }
 
-function equalityOf(condition: Value): Maybe {
-  if (!isOperators(condition)) return condition instanceof BSONRegExp ? undefined : condition
-  const exact = field(condition, '$eq')
-  if (exact !== undefined) return exact
-  for (const list of [field(condition, '$in'), field(condition, '$all')]) {
-    const [only, ...others] = Array.isArray(list) ? list : []
-    if (only !== undefined && others.length === 0 && !(only instanceof BSONRegExp) && !isOperators(only)) {
-      return only
-    }
-  }
-  return undefined
+/** What a condition asks a field to be equal to; more than one with `$all`. */
+function valuesOf(condition: Value): Value[] {
+  if (!isOperators(condition)) return condition instanceof BSONRegExp ? [] : [condition]
+  const [exact, one, all] = [field(condition, '$eq'), field(condition, '$in'), field(condition, '$all')]
+  const listed = [
+    ...(Array.isArray(one) && one.length === 1 ? one : []),
+    ...(Array.isArray(all) ? all : []),
+  ].filter(value => !(value instanceof BSONRegExp) && !isOperators(value))
+  return exact === undefined ? listed : [exact, ...listed]
 }

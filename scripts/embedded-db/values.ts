@@ -12,6 +12,7 @@ import {
   ObjectId,
   Timestamp,
 } from 'mongodb'
+import { CommandError } from './errors.js'
 
 export type Numeric = Int32 | Double | Long | Decimal128
 
@@ -163,6 +164,13 @@ export function isTruthy(value: Maybe): boolean {
 export function toNumber(value: Numeric): number {
   if (value instanceof Int32 || value instanceof Double) return value.value
   return value instanceof Long ? value.toNumber() : Number(value.toString())
+}
+
+/** The date of a computed time in milliseconds. Throws where JavaScript has no such date. */
+export function dateAt(time: number): Date {
+  const date = new Date(Math.round(time))
+  if (!Number.isNaN(date.getTime())) return date
+  throw new CommandError('Overflow', `${time} milliseconds are no date that the embedded database can hold`)
 }
 
 /** A whole number as the smallest BSON type that a MongoDB server would choose: int, else long, else double. */

@@ -228,7 +228,7 @@ describe.runIf(testDatabase().kind === 'embedded')('what a page of 5,000 chats c
       costs.push([name, total, sent.length])
     }
     await ask('everything', {}, {})
-    await ask('an owner', { ownerId }, {})
+    await ask('an owner', { ownerIds: [ownerId] }, {})
     await ask('a microsite', {}, { microsite: 'site3' })
     await ask('a phone', {}, { phone: '+919876500007' })
     await ask('a lead', {}, { leadId })

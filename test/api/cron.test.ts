@@ -1,5 +1,7 @@
+import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { dayOf } from '../../lib/domain/event-counts.js'
+import { Lead } from '../../lib/domain/leads.js'
 import type { MaintenanceReport } from '../../lib/domain/maintenance.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
@@ -45,7 +47,7 @@ describe('the maintenance cron', () => {
     await deploy({ CRON_SECRET })
     const { default: leadsRoute } = await import('../../api/leads/index.js')
 
-    expect((await call(leadsRoute, 'GET', '/api/leads', { token: CRON_SECRET })).status).toBe(401)
+    expect((await call(leadsRoute, 'GET', '/api/leads', { token: CRON_SECRET })).status).toBe(403)
   })
 
   it('mends the counters of past days and says what it did', async () => {
@@ -53,27 +55,38 @@ describe('the maintenance cron', () => {
     const { db } = testDatabase()
     const yesterday = dayOf(new Date(Date.now() - DAY_MS))
     const createdAt = new Date(`${yesterday}T12:00:00Z`)
-    await db.collection('leads').insertMany([
-      { microsite: 'a', createdAt },
-      { microsite: 'a', createdAt },
-      { microsite: 'a', createdAt, spam: { score: 1, reasons: [] } },
-    ])
+    const spam = { score: 1, reasons: ['invalid_phone'] }
+    await db.collection('leads').insertMany([{}, {}, { spam }].map(fields => leadOf(createdAt, fields)))
     const counters = db.collection<{ _id: object; count: number }>('eventcounts')
     await counters.insertOne({ _id: { microsite: 'b', type: 'leadsCaptured', day: yesterday }, count: 4 })
 
     const { body } = await run({ token: CRON_SECRET })
 
     expect(body.ok).toBe(true)
-    expect(body.jobs.map(({ name, ok }) => [name, ok])).toEqual([
-      ['indexes', true],
-      ['lead-counts', true],
-    ])
-    expect(body.jobs[1]?.result).toEqual({
+    expect(body.jobs.filter(({ ok }) => !ok)).toEqual([])
+    expect(body.jobs.find(({ name }) => name === 'lead-counts')?.result).toEqual({
       mended: expect.arrayContaining([
         { microsite: 'a', day: yesterday, was: 0, is: 2 },
         { microsite: 'b', day: yesterday, was: 4, is: 0 },
       ]),
     })
-    expect((await run({ token: CRON_SECRET })).body.jobs[1]?.result).toEqual({ mended: [] })
+    const again = (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'lead-counts')
+    expect(again?.result).toEqual({ mended: [] })
   })
 })
+
+function leadOf(createdAt: Date, fields: Partial<Lead>): Lead {
+  return Lead.parse({
+    _id: new ObjectId(),
+    bhkType: '2 BHK',
+    microsite: 'a',
+    projectId: 'a',
+    leadSource: 'ChatWidget',
+    status: 'new',
+    metadata: {},
+    conversation: [],
+    createdAt,
+    updatedAt: createdAt,
+    ...fields,
+  })
+}

@@ -1,5 +1,5 @@
 import { ObjectId } from 'mongodb'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { collection } from '../../lib/db/collection.js'
 import { testDatabase } from '../support/database.js'
@@ -21,6 +21,9 @@ beforeEach(async () => {
 })
 
 afterEach(() => deployment.stop())
+
+// The next file of this worker makes the indexes first of all, and would meet the data that breaks them.
+afterAll(() => testDatabase().db.dropDatabase())
 
 describe('a unique index over data that breaks it', () => {
   beforeEach(() =>

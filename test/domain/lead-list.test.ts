@@ -51,7 +51,7 @@ describe.runIf(testDatabase().kind === 'embedded')('what a page of 10,000 leads 
   })
 
   const owner = owners[1]
-  const owned: DataScope = owner ? { ownerId: owner } : {}
+  const owned: DataScope = owner ? { ownerIds: [owner] } : {}
   it.each<[string, DataScope, Record<string, unknown>, { total: number; index: string }]>([
     ['everything', {}, {}, { total: 9_000, index: 'list' }],
     ['a quarantine', {}, { spam: 'only' }, { total: 1_000, index: 'list' }],
@@ -91,7 +91,7 @@ describe.runIf(testDatabase().kind === 'embedded')('what a page of 10,000 leads 
     ['the last digits of a phone', {}, '509877', 1],
     ['a phone in a national format', {}, '098765-00 077', 1],
     ['a name', {}, 'zoe quixote', 20],
-    ['a name among an owner’s', { ownerId: owners[0] ?? new ObjectId() }, 'QUIXOTE', 20],
+    ['a name among an owner’s', { ownerIds: [owners[0] ?? new ObjectId()] }, 'QUIXOTE', 20],
   ])('searched by %s: what its last three letters lead to', async (_, scope, search, found) => {
     const { page, find, count } = await costsOf(scope, { search, spam: 'all' })
     expect(page.total).toBe(found)

@@ -147,6 +147,14 @@ describe('every answer', () => {
     })
   })
 
+  it('says with a 401, and with nothing else, how to authenticate', async () => {
+    const challengeOf = async (method: string, path: string) =>
+      (await call(served, method, path)).headers.get('www-authenticate')
+
+    expect(await challengeOf('DELETE', '/api/answer')).toBe('Bearer')
+    expect(await challengeOf('GET', '/api/answer?fail=app')).toBeNull()
+  })
+
   it.each(['req_1', randomUUID(), 'a'.repeat(128), 'iad1::abc-1700000000000-0123456789ab', 'v1.2'])(
     'repeats the id that the request came with: %s',
     async id => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import eventsRoute from '../../api/events/index.js'
 import leadsRoute from '../../api/leads/index.js'
@@ -6,7 +6,10 @@ import type { ErrorDetail } from '../../lib/errors.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
+import { emptyDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
+
+beforeAll(() => emptyDatabase())
 
 const responses = { 200: { description: 'The input' } }
 const Person = z.object({ name: z.string(), age: z.number().int().optional() })

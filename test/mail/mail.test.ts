@@ -22,7 +22,7 @@ afterEach(() => rm(dataDirectory, { recursive: true, force: true }))
 /** The port in a deployment of its own: the environment is read once a process. */
 async function mailIn(environment: Record<string, string>) {
   vi.resetModules()
-  const deployment = { DATA_DIRECTORY: dataDirectory, RATE_LIMIT_SCALE: '', ...environment }
+  const deployment = { DATA_DIRECTORY: dataDirectory, RATE_LIMIT_SCALE: '', BCRYPT_COST: '', ...environment }
   for (const [name, value] of Object.entries(deployment)) vi.stubEnv(name, value)
   const { sendMail } = await import('../../lib/mail/mail.js')
   return sendMail

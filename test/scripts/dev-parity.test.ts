@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type DevProcess, startDev } from './support/dev-process.js'
+import { copyRepository, type Project } from './support/project.js'
 import { startVercelDevServer, type VercelDevServer } from './support/vercel-dev-server.js'
+
+const fixture = join(import.meta.dirname, 'fixtures', 'functions')
 
 // What `vercel dev` puts around a function's answer (its routing in front of @vercel/node's server), and what
 // belongs to one connection or one moment.
@@ -20,7 +23,7 @@ interface Answer {
 }
 
 /** Both servers for one project, and the comparison of their answers to the same request. */
-function bothServers(root: string, functions: Record<string, string>) {
+function bothServers({ root, remove }: Pick<Project, 'root' | 'remove'>, functions: Record<string, string>) {
   const data = mkdtempSync(join(tmpdir(), 'leadline-data-'))
   const theirs = new Map<string, VercelDevServer>()
   let ours: DevProcess | undefined
@@ -36,11 +39,12 @@ function bothServers(root: string, functions: Record<string, string>) {
       }),
       ...Object.entries(functions).map(start),
     ])
-  })
+  }, 180_000)
 
   afterAll(async () => {
     await Promise.all([ours?.end(), ...[...theirs.values()].map(server => server.stop())])
     rmSync(data, { recursive: true, force: true })
+    remove()
   })
 
   /** @param theirPath where the path given to Vercel's server is another: it gets it from the routing. */
@@ -80,11 +84,14 @@ function parse(text: string): unknown {
 }
 
 describe('as under @vercel/node: a function', () => {
-  const expectSame = bothServers(join(import.meta.dirname, 'fixtures', 'functions'), {
-    '/api/echo': 'api/echo.ts',
-    '/api/answers': 'api/answers.ts',
-    '/api/items/a%2Fb': 'api/items/[id].ts',
-  })
+  const expectSame = bothServers(
+    { root: fixture, remove: () => {} },
+    {
+      '/api/echo': 'api/echo.ts',
+      '/api/answers': 'api/answers.ts',
+      '/api/items/a%2Fb': 'api/items/[id].ts',
+    },
+  )
 
   it.each(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'])('gets %s', async method => {
     expect(await expectSame('/api/echo', { method })).toMatchObject({ status: 203 })
@@ -148,7 +155,7 @@ describe('as under @vercel/node: a function', () => {
 })
 
 describe('as under @vercel/node: our own route', () => {
-  const expectSame = bothServers(join(import.meta.dirname, '..', '..'), {
+  const expectSame = bothServers(copyRepository(), {
     '/api/leads': 'api/leads/index.ts',
     '/api/widget-config/a.example': 'api/widget-config/[projectId].ts',
   })

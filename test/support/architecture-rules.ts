@@ -35,7 +35,11 @@ const LAYERS: readonly Layer[] = [
     // What an error of the driver means to a client: the pipeline needs that much of the database, and no more.
     importsFile: 'lib/db/errors.ts',
   },
-  { name: 'credentials', files: /^lib\/auth\/(passwords|tokens)\.ts$/, imports: ['env', 'errors'] },
+  {
+    name: 'credentials',
+    files: /^lib\/auth\/(common-passwords|passwords|secrets|tokens)\.ts$/,
+    imports: ['env', 'errors'],
+  },
   { name: 'auth', files: /^lib\/auth\//, imports: ['credentials', 'domain', 'db', 'env', 'errors'] },
   { name: 'rate-limit', files: /^lib\/rate-limit\//, imports: ['domain', 'db', 'env', 'errors'] },
   {
@@ -54,11 +58,18 @@ const LAYERS: readonly Layer[] = [
     imports: ['scripts', 'embedded database', 'http', 'api', 'domain', 'db', 'env'],
   },
   { name: 'embedded database', files: /^scripts\/embedded-db\//, imports: [] },
-  { name: 'scripts', files: /^scripts\//, imports: ['embedded database', 'domain', 'db', 'env'] },
+  {
+    name: 'scripts',
+    files: /^scripts\//,
+    imports: ['embedded database', 'domain', 'credentials', 'db', 'env', 'errors'],
+  },
 ]
 
 const UNRESTRICTED = /^(test|bench)\/|^[^/]+\.ts$/
 const MAXIMUM_ROUTE_LINES = 40
+
+/** Routes that old clients know by another name as well. */
+const ALIASED_ROUTES = new Set(['api/auth/register.ts', 'api/auth/logout.ts'])
 const REGISTRY = 'lib/domain/registry.ts'
 
 /** Checks the rules of the architecture; an empty list means that all of them hold. */
@@ -111,8 +122,8 @@ function importViolations(source: SourceFile): Violation[] {
 function mayImport(layer: Layer, target: string): boolean {
   const targetLayer = layerOf(target)
   if (!targetLayer) return target.endsWith('.json')
-  // A route is a function of its own: what two routes share belongs below them.
-  if (targetLayer === layer) return layer.name !== 'api'
+  // A route is a function of its own: what two routes share belongs below them. Another name of a route is no second one.
+  if (targetLayer === layer) return layer.name !== 'api' || ALIASED_ROUTES.has(target)
   return layer.imports.includes(targetLayer.name) || layer.importsFile === target
 }
 

@@ -14,6 +14,9 @@ export interface TestDatabase {
   kind: DatabaseServerKind
 }
 
+// The driver would wait half a minute in each test for a database that went away during the run.
+const SERVER_SELECTION_TIMEOUT_MS = 10_000
+
 let opened: TestDatabase | undefined
 
 /** The database that belongs to this worker alone. Connects with the first operation. */
@@ -21,7 +24,7 @@ export function testDatabase(): TestDatabase {
   if (opened) return opened
   const server = inject('databaseServer')
   const { name, uri } = workerDatabase(server)
-  const client = new MongoClient(uri)
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS })
   opened = { uri, name, client, db: client.db(name), kind: server.kind }
   return opened
 }

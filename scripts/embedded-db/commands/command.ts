@@ -34,7 +34,7 @@ export function readable(request: Request): Collection {
 }
 
 export function readableNamed({ store, database }: Request, name: string): Collection {
-  return store.find(database, name) ?? new Collection(`${database}.${name}`, undefined)
+  return store.find(database, name) ?? new Collection(`${database}.${name}`, undefined, false)
 }
 
 /** When a command with `maxTimeMS` has to give up. */

@@ -9,7 +9,7 @@ const MAGIC = Buffer.from('LLfr')
 const HEADER_BYTES = 12
 const CHUNK_BYTES = 4 * 1024 * 1024
 
-export interface Frame {
+interface Frame {
   payload: Buffer
   /** Where in the file the frame ends. */
   end: number
@@ -31,6 +31,7 @@ export function encodeFrame(parts: readonly Uint8Array[]): Buffer {
 
 /** The whole frames from the start of a file up to the first that is not whole. */
 export async function* readFrames(file: FileHandle): AsyncGenerator<Frame> {
+  const { size } = await file.stat()
   let bytes = Buffer.alloc(0)
   let start = 0
   for (;;) {
@@ -42,7 +43,9 @@ export async function* readFrames(file: FileHandle): AsyncGenerator<Frame> {
       start = end
       continue
     }
-    const wanted = Math.max(CHUNK_BYTES, announcedLength(bytes) - bytes.length)
+    const announced = announcedLength(bytes)
+    if (start + announced > size || (announced > 0 && announced <= bytes.length)) return
+    const wanted = Math.max(CHUNK_BYTES, announced - bytes.length)
     const more = Buffer.allocUnsafe(wanted)
     const { bytesRead } = await file.read(more, 0, wanted, start + bytes.length)
     if (bytesRead === 0) return

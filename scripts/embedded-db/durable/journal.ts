@@ -10,6 +10,13 @@ interface Batch {
   reject: (error: Error) => void
 }
 
+/** The file in which a journal goes on. */
+interface Turn {
+  file: FileHandle
+  atTheTurn: () => void
+  done: () => void
+}
+
 /**
  * The append-only file that makes changes durable. What comes while the disk is busy waits together, is written as one
  * frame and shares one sync. Where that fails, everything not yet durable is undone, newest first, and its writers are
@@ -18,7 +25,8 @@ interface Batch {
 export class Journal {
   private waiting = newBatch()
   private writing: Batch | undefined
-  private running: Promise<void> | undefined
+  private turn: Turn | undefined
+  private isRunning = false
   private isTorn = false
 
   /** `length` is where the durable part of the file ends. */
@@ -30,9 +38,7 @@ export class Journal {
   append(parts: readonly Uint8Array[], undo: () => void): void {
     this.waiting.parts.push(...parts)
     this.waiting.undo.push(undo)
-    this.running ??= this.run().finally(() => {
-      this.running = undefined
-    })
+    if (!this.isRunning) void this.run()
   }
 
   /** Fulfils when all that was appended before is durable. Rejects with OutOfDiskSpace where it had to be undone. */
@@ -42,28 +48,30 @@ export class Journal {
   }
 
   /**
-   * Goes on in another file, at a moment when nothing is half written: calls back synchronously, and what is appended
-   * from then on, or waits at that moment, is in the new file.
+   * Goes on in an empty file, at a moment when nothing is half written: calls back synchronously, and what waits at
+   * that moment or is appended from then on is in the new file.
    */
-  async continueIn(file: FileHandle, length: number, atTheTurn: () => void): Promise<void> {
-    while (this.writing) await this.writing.done.catch(() => {})
+  async continueIn(file: FileHandle, atTheTurn: () => void): Promise<void> {
     const old = this.file
-    this.file = file
-    this.length = length
-    this.isTorn = false
-    atTheTurn()
+    await new Promise<void>(done => {
+      this.turn = { file, atTheTurn, done }
+      if (!this.isRunning) this.takeTurn()
+    })
     await old.close()
   }
 
+  /** Closes the file once what was appended is durable or undone. */
   async close(): Promise<void> {
-    await this.running
+    await this.settled().catch(() => {})
     await this.file.close()
   }
 
   private async run(): Promise<void> {
+    this.isRunning = true
     // Lets what the other connections have sent by now come along.
     await new Promise(setImmediate)
     while (this.waiting.parts.length > 0) {
+      this.takeTurn()
       const batch = this.waiting
       this.waiting = newBatch()
       this.writing = batch
@@ -76,19 +84,45 @@ export class Journal {
         this.giveUp(batch, error as NodeJS.ErrnoException)
       }
     }
+    this.takeTurn()
+    this.isRunning = false
+  }
+
+  private takeTurn(): void {
+    if (!this.turn) return
+    const { file, atTheTurn, done } = this.turn
+    this.turn = undefined
+    this.file = file
+    this.length = 0
+    this.isTorn = false
+    atTheTurn()
+    done()
   }
 
   private async write(frame: Buffer): Promise<void> {
     const { file } = this
-    if (this.isTorn) await file.truncate(this.length)
+    if (this.isTorn) await this.mend()
     this.isTorn = true
-    for (let written = 0; written < frame.length; ) {
-      const { bytesWritten } = await file.write(frame, written, frame.length - written, this.length + written)
-      written += bytesWritten
+    try {
+      for (let written = 0; written < frame.length; ) {
+        const at = this.length + written
+        const { bytesWritten } = await file.write(frame, written, frame.length - written, at)
+        written += bytesWritten
+      }
+      await file.datasync()
+    } catch (error) {
+      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it works.
+      await this.mend().catch(() => {})
+      throw error
     }
-    await file.datasync()
     this.isTorn = false
     this.length += frame.length
+  }
+
+  /** Cuts off what a failed write left behind the durable part. */
+  private async mend(): Promise<void> {
+    await this.file.truncate(this.length)
+    this.isTorn = false
   }
 
   private giveUp(batch: Batch, cause: NodeJS.ErrnoException): void {

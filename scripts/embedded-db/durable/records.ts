@@ -1,24 +1,9 @@
-import { Int32 } from 'mongodb'
-import { decode, encode, splitDocuments } from '../codec.js'
+import type { Int32 } from 'mongodb'
+import { decode, splitDocuments } from '../codec.js'
 import type { Collection } from '../collection.js'
 import { readIndexSpec } from '../index-spec.js'
 import type { Store } from '../store.js'
 import { type Doc, type Maybe, plain, toNumber, type Value } from '../values.js'
-
-/** One change as the journal and the snapshot hold it; of a `put`, the documents follow as they are. */
-export type Change =
-  | { op: 'put'; ns: string; documents: Uint8Array[] }
-  | { op: 'remove'; ns: string; ids: Value[] }
-  | { op: 'create' | 'drop'; ns: string }
-  | { op: 'createIndexes'; ns: string; indexes: Doc[] }
-  | { op: 'dropIndexes'; ns: string; names: string[] }
-  | { op: 'rename'; ns: string; to: string }
-
-export function encodeChange(change: Change): Uint8Array[] {
-  if (change.op !== 'put') return [encode(change)]
-  const { op, ns, documents } = change
-  return [encode({ op, ns, count: new Int32(documents.length) }), ...documents]
-}
 
 /**
  * Makes the changes of one frame again. Documents and indexes are put in place without a look at each other: what was

@@ -2,8 +2,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { encode } from '../codec.js'
 import type { Store } from '../store.js'
 import { type Doc, field } from '../values.js'
+import { type Change, encodeChange } from './change.js'
 import { encodeFrame, readFrames } from './frames.js'
-import { applyChanges, type Change, encodeChange } from './records.js'
+import { applyChanges } from './records.js'
 
 const CHUNK_BYTES = 1024 * 1024
 const END = encode({ end: true })

@@ -8,7 +8,7 @@ import { lockDirectory } from './lock-file.js'
 import { applyChanges } from './records.js'
 import { capture, readSnapshot, writeSnapshot } from './snapshot.js'
 
-export interface StorageOptions {
+interface StorageOptions {
   directory: string
   /** The journal is rolled into a snapshot when it is longer than this, and than the last snapshot. */
   compactAfterBytes?: number
@@ -102,15 +102,19 @@ export class Storage {
     const generation = this.generation + 1
     const file = await createJournal(this.directory, generation)
     let captured: ReturnType<typeof capture> = []
-    await this.journal.continueIn(file, 0, () => {
+    await this.journal.continueIn(file, () => {
       this.generation = generation
       captured = capture(this.store)
     })
     // What was captured but not yet durable must not outlive its being undone.
     await this.journal.settled()
     const path = join(this.directory, `snapshot-${generation}`)
-    this.snapshotBytes = await writeSnapshot(`${path}.tmp`, captured)
-    await rename(`${path}.tmp`, path)
+    try {
+      this.snapshotBytes = await writeSnapshot(`${path}.tmp`, captured)
+      await rename(`${path}.tmp`, path)
+    } finally {
+      await rm(`${path}.tmp`, { force: true })
+    }
     await syncDirectory(this.directory)
     await removeOlder(this.directory, generation)
   }

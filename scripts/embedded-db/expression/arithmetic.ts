@@ -3,6 +3,7 @@ import { CommandError, unsupported } from '../errors.js'
 import { arithmetic, sumOf } from '../numbers.js'
 import { compare } from '../order.js'
 import {
+  dateAt,
   fromInteger,
   isNumeric,
   isTruthy,
@@ -12,7 +13,7 @@ import {
   typeOf,
   type Value,
 } from '../values.js'
-import type { Positional } from './expression.js'
+import type { Positional } from './operator.js'
 
 const ANY = Number.POSITIVE_INFINITY
 
@@ -33,11 +34,6 @@ export const ARITHMETIC: Readonly<Record<string, Positional>> = {
     run: args => whereAllThere(args, values => toPlace('$trunc', values, Math.trunc)),
   },
   $round: { arity: [1, 2], run: args => whereAllThere(args, values => toPlace('$round', values, halfEven)) },
-  $sqrt: doubling('$sqrt', Math.sqrt),
-  $exp: doubling('$exp', Math.exp),
-  $ln: doubling('$ln', Math.log),
-  $log10: doubling('$log10', Math.log10),
-  $pow: { arity: [2, 2], run: args => whereAllThere(args, power) },
   $cmp: { arity: [2, 2], run: ([one, other]) => new Int32(Math.sign(compare(one, other))) },
   $eq: comparing(difference => difference === 0),
   $ne: comparing(difference => difference !== 0),
@@ -93,7 +89,7 @@ function add(values: Value[]): Value {
     '$add',
     values.filter(value => !(value instanceof Date)),
   ).reduce(plus, new Int32(0))
-  return dates[0] ? new Date(dates[0].getTime() + Math.round(toNumber(total))) : total
+  return dates[0] ? dateAt(dates[0].getTime() + toNumber(total)) : total
 }
 
 function plus(left: Numeric, right: Numeric): Numeric {
@@ -106,7 +102,7 @@ function multiply(left: Numeric, right: Numeric): Numeric {
 
 function subtract([left, right]: Value[]): Value {
   if (left instanceof Date && right instanceof Date) return Long.fromNumber(left.getTime() - right.getTime())
-  if (left instanceof Date && isNumeric(right)) return new Date(left.getTime() - Math.round(toNumber(right)))
+  if (left instanceof Date && isNumeric(right)) return dateAt(left.getTime() - toNumber(right))
   const [one, other] = numbers('$subtract', [left as Value, right as Value]) as [Numeric, Numeric]
   return arithmetic(one, '-', other) ?? new Double(toNumber(one) - toNumber(other))
 }
@@ -145,14 +141,6 @@ function rounding(operator: string, round: (value: number) => number): Positiona
   }
 }
 
-function doubling(operator: string, of: (value: number) => number): Positional {
-  return {
-    arity: [1, 1],
-    run: args =>
-      whereAllThere(args, values => new Double(of(toNumber(numbers(operator, values)[0] as Numeric)))),
-  }
-}
-
 /** Rounds at a decimal place by way of the decimal digits, as a factor of ten would add an error of its own. */
 function toPlace(operator: string, values: Value[], round: (value: number) => number): Value {
   const [value, place = new Int32(0)] = numbers(operator, values)
@@ -177,13 +165,4 @@ function halfEven(value: number): number {
   const rest = value - down
   if (rest !== 0.5) return Math.round(value)
   return down % 2 === 0 ? down : down + 1
-}
-
-function power(values: Value[]): Value {
-  const [base, exponent] = numbers('$pow', values) as [Numeric, Numeric]
-  const result = toNumber(base) ** toNumber(exponent)
-  const whole = !(base instanceof Double) && !(exponent instanceof Double) && toNumber(exponent) >= 0
-  if (!whole || !Number.isSafeInteger(result)) return new Double(result)
-  const long = base instanceof Long || exponent instanceof Long
-  return long ? Long.fromNumber(result) : fromInteger(result)
 }

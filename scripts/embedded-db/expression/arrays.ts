@@ -9,14 +9,13 @@ import {
   fieldsOf,
   isDoc,
   isNumeric,
-  isTruthy,
   type Maybe,
   toNumber,
   typeOf,
   type Value,
 } from '../values.js'
 import { whereAllThere } from './arithmetic.js'
-import type { Named, Positional } from './expression.js'
+import type { Named, Positional } from './operator.js'
 
 const ANY = Number.POSITIVE_INFINITY
 
@@ -41,21 +40,6 @@ export const ARRAYS: Readonly<Record<string, Positional>> = {
   $first: { arity: [1, 1], run: args => whereAllThere(args, ([array]) => arrayOf('$first', array)[0]) },
   $last: { arity: [1, 1], run: args => whereAllThere(args, ([array]) => arrayOf('$last', array).at(-1)) },
   $slice: { arity: [2, 3], run: args => whereAllThere(args, slice) },
-  $indexOfArray: {
-    arity: [2, 4],
-    run: ([array, value, from, to]) => {
-      if (array === undefined || array === null) return null
-      const elements = arrayOf('$indexOfArray', array)
-      const start = from === undefined ? 0 : wholeNumber('$indexOfArray', from)
-      const end = to === undefined ? elements.length : wholeNumber('$indexOfArray', to)
-      return new Int32(elements.findIndex((element, at) => at >= start && at < end && equal(element, value)))
-    },
-  },
-  $reverseArray: {
-    arity: [1, 1],
-    run: args => whereAllThere(args, ([array]) => arrayOf('$reverseArray', array).toReversed()),
-  },
-  $range: { arity: [2, 3], run: args => whereAllThere(args, range) },
   $setUnion: { arity: [0, ANY], run: args => whereAllThere(args, sets => distinct(sets.flatMap(toSet))) },
   $setIntersection: { arity: [0, ANY], run: args => whereAllThere(args, intersection) },
   $setDifference: {
@@ -73,15 +57,6 @@ export const ARRAYS: Readonly<Record<string, Positional>> = {
       return toSet(one).every(value => wanted.has(orderKey(value)))
     },
   },
-  $setEquals: {
-    arity: [2, ANY],
-    run: args => {
-      const keys = args.map(arg => distinct(toSet(arg)).map(orderKey).join())
-      return keys.every(key => key === keys[0])
-    },
-  },
-  $anyElementTrue: { arity: [1, 1], run: ([array]) => arrayOf('$anyElementTrue', array).some(isTruthy) },
-  $allElementsTrue: { arity: [1, 1], run: ([array]) => arrayOf('$allElementsTrue', array).every(isTruthy) },
   $mergeObjects: { arity: [0, ANY], run: args => mergeObjects(args) },
   $objectToArray: {
     arity: [1, 1],
@@ -105,12 +80,6 @@ export const ARRAYS_NAMED: Readonly<Record<string, Named>> = {
       if (input === undefined || input === null) return null
       return sortElements(arrayOf('$sortArray', input), sortBy as Value)
     },
-  },
-  $getField: {
-    required: ['field', 'input'],
-    optional: [],
-    run: ({ field: name, input }) =>
-      isDoc(input) ? field(input, String(name)) : input === null ? null : undefined,
   },
 }
 
@@ -181,14 +150,6 @@ function slice([array, one, two]: Value[]): Value[] {
   if (count <= 0) throw new CommandError(28729, 'Third argument to $slice must be positive')
   const from = first >= 0 ? first : Math.max(0, elements.length + first)
   return elements.slice(from, from + count)
-}
-
-function range(args: Value[]): Value[] {
-  const [start, end, step = 1] = args.map(arg => wholeNumber('$range', arg)) as [number, number, number?]
-  if (step === 0) throw new CommandError(34449, '$range requires a non-zero step value')
-  const values: Value[] = []
-  for (let at = start; step > 0 ? at < end : at > end; at += step) values.push(new Int32(at))
-  return values
 }
 
 function arrayToObject(value: Value): Doc {

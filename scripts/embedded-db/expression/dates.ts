@@ -1,22 +1,9 @@
-import { Int32, Long } from 'mongodb'
+import { Int32, ObjectId } from 'mongodb'
 import { CommandError, unsupported } from '../errors.js'
 import { field, isDoc, isNumeric, type Maybe, toNumber, typeOf, type Value } from '../values.js'
-import type { Named, Positional } from './expression.js'
-import { inZone, offsetOf, type Zone, zoneOf } from './time-zone.js'
-import { asDate, parseDate } from './types.js'
+import type { Named, Positional } from './operator.js'
 
-const DAY = 86_400_000
-
-/** Units of a fixed length, in milliseconds; `day` and longer follow the calendar of the time zone. */
-const HOUR = 3_600_000
-const FIXED: Readonly<Record<string, number>> = {
-  millisecond: 1,
-  second: 1000,
-  minute: 60_000,
-  hour: HOUR,
-}
-const MONTHS: Readonly<Record<string, number>> = { month: 1, quarter: 3, year: 12 }
-const DAYS: Readonly<Record<string, number>> = { day: 1, week: 7 }
+const MINUTE = 60_000
 
 type Part = (local: Date) => number
 
@@ -24,13 +11,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   $year: local => local.getUTCFullYear(),
   $month: local => local.getUTCMonth() + 1,
   $dayOfMonth: local => local.getUTCDate(),
-  $dayOfYear: local => dayOfYear(local),
   $dayOfWeek: local => local.getUTCDay() + 1,
-  $isoDayOfWeek: local => local.getUTCDay() || 7,
   $hour: local => local.getUTCHours(),
-  $minute: local => local.getUTCMinutes(),
-  $second: local => local.getUTCSeconds(),
-  $millisecond: local => local.getUTCMilliseconds(),
 }
 
 /** `$year` and its like, which take a date or `{ date, timezone }`; the latter arrives here as a document. */
@@ -46,22 +28,11 @@ export const DATES_NAMED: Readonly<Record<string, Named>> = {
     required: ['date'],
     optional: ['format', 'timezone', 'onNull'],
     run: ({ date, format, timezone, onNull }) => {
-      if (date === undefined || date === null) return onNull === undefined ? null : onNull
+      if (isNone(date)) return onNull === undefined ? null : onNull
       if (timezone === null || format === null) return null
-      const zone = zoneOf(timezone)
-      const fallback = zone.name === 'UTC' ? '%Y-%m-%dT%H:%M:%S.%LZ' : '%Y-%m-%dT%H:%M:%S.%L'
-      return formatted(dateOf('$dateToString', date), typeof format === 'string' ? format : fallback, zone)
-    },
-  },
-  $dateFromString: {
-    required: ['dateString'],
-    optional: ['onNull', 'onError'],
-    run: ({ dateString, onNull, onError }) => {
-      if (dateString === undefined || dateString === null) return onNull ?? null
-      const time = typeof dateString === 'string' ? parseDate(dateString) : undefined
-      if (time !== undefined) return new Date(time)
-      if (onError !== undefined) return onError
-      throw new CommandError('ConversionFailure', `Error parsing date string '${String(dateString)}'`)
+      const offset = offsetOf(timezone)
+      const iso = offset === 0 ? '%Y-%m-%dT%H:%M:%S.%LZ' : '%Y-%m-%dT%H:%M:%S.%L'
+      return formatted(local(dateOf('$dateToString', date), offset), String(format ?? iso))
     },
   },
   $dateTrunc: {
@@ -72,24 +43,9 @@ export const DATES_NAMED: Readonly<Record<string, Named>> = {
       if (binSize !== undefined && !(isNumeric(binSize) && toNumber(binSize) === 1)) {
         throw unsupported('A binSize other than 1 of $dateTrunc')
       }
-      return truncated(
-        dateOf('$dateTrunc', date),
-        String(unit),
-        zoneOf(timezone),
-        String(startOfWeek ?? 'sunday'),
-      )
-    },
-  },
-  $dateAdd: dateAdding('$dateAdd', 1),
-  $dateSubtract: dateAdding('$dateSubtract', -1),
-  $dateDiff: {
-    required: ['startDate', 'endDate', 'unit'],
-    optional: ['timezone', 'startOfWeek'],
-    run: ({ startDate, endDate, unit, timezone, startOfWeek }) => {
-      if (isNone(startDate) || isNone(endDate) || isNone(unit) || timezone === null) return null
-      const [from, to] = [dateOf('$dateDiff', startDate), dateOf('$dateDiff', endDate)]
-      const week = String(startOfWeek ?? 'sunday')
-      return Long.fromNumber(difference(from, to, String(unit), zoneOf(timezone), week))
+      const offset = offsetOf(timezone)
+      const shown = local(dateOf('$dateTrunc', date), offset)
+      return new Date(startOf(String(unit), shown, String(startOfWeek ?? 'sunday')) - offset)
     },
   },
 }
@@ -99,9 +55,23 @@ function isNone(value: Maybe): boolean {
 }
 
 function dateOf(operator: string, value: Maybe): Date {
-  const date = asDate(value)
-  if (date) return date
+  if (value instanceof Date) return value
+  if (value instanceof ObjectId) return value.getTimestamp()
   throw new CommandError(16006, `${operator} can't convert from BSON type ${typeOf(value)} to Date`)
+}
+
+/** How far ahead of UTC a zone's clocks are, in milliseconds. Zones by name, whose distance changes, are refused. */
+function offsetOf(zone: Maybe): number {
+  if (zone === undefined || zone === 'UTC' || zone === 'GMT') return 0
+  const parts = typeof zone === 'string' ? /^([+-])(\d\d):?(\d\d)?$/.exec(zone) : null
+  if (!parts) throw unsupported(`The time zone '${String(zone)}' (UTC and offsets like +05:30 are)`)
+  const minutes = Number(parts[2]) * 60 + Number(parts[3] ?? 0)
+  return (parts[1] === '-' ? -minutes : minutes) * MINUTE
+}
+
+/** A date whose UTC fields are what the zone's clocks show. */
+function local(date: Date, offset: number): Date {
+  return new Date(date.getTime() + offset)
 }
 
 function partOf(operator: string, part: Part, value: Maybe): Value {
@@ -109,132 +79,49 @@ function partOf(operator: string, part: Part, value: Maybe): Value {
     ? [field(value, 'date'), field(value, 'timezone')]
     : [value, undefined]
   if (isNone(date) || timezone === null) return null
-  return new Int32(part(inZone(dateOf(operator, date), zoneOf(timezone))))
+  return new Int32(part(local(dateOf(operator, date), offsetOf(timezone))))
 }
 
-function dayOfYear(local: Date): number {
-  return Math.floor((local.getTime() - Date.UTC(local.getUTCFullYear(), 0)) / DAY) + 1
-}
-
-function formatted(date: Date, format: string, zone: Zone): string {
-  const local = inZone(date, zone)
-  const pad = (value: number, width: number) => String(value).padStart(width, '0')
-  return format.replace(/%(.?)/g, (_, letter: string) => {
-    switch (letter) {
-      case 'Y':
-        return pad(local.getUTCFullYear(), 4)
-      case 'm':
-        return pad(local.getUTCMonth() + 1, 2)
-      case 'd':
-        return pad(local.getUTCDate(), 2)
-      case 'H':
-        return pad(local.getUTCHours(), 2)
-      case 'M':
-        return pad(local.getUTCMinutes(), 2)
-      case 'S':
-        return pad(local.getUTCSeconds(), 2)
-      case 'L':
-        return pad(local.getUTCMilliseconds(), 3)
-      case 'j':
-        return pad(dayOfYear(local), 3)
-      case 'w':
-        return String(local.getUTCDay() + 1)
-      case 'u':
-        return String(local.getUTCDay() || 7)
-      case 'z': {
-        const minutes = offsetOf(zone, date.getTime()) / 60_000
-        const size = Math.abs(minutes)
-        return `${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60), 2)}${pad(size % 60, 2)}`
-      }
-      case '%':
-        return '%'
-      default:
-        throw unsupported(`The format specifier %${letter} of $dateToString`)
-    }
-  })
-}
-
-function truncated(date: Date, unit: string, zone: Zone, startOfWeek: string): Date {
-  const length = FIXED[unit]
-  // Zones differ by whole minutes, so that only an hour has to be taken in local time.
-  if (length !== undefined && unit !== 'hour') return new Date(Math.floor(date.getTime() / length) * length)
-  const local = inZone(date, zone)
-  if (unit === 'hour') {
-    return new Date(date.getTime() - (((local.getTime() % HOUR) + HOUR) % HOUR))
+function formatted(shown: Date, format: string): string {
+  const pad = (value: number, width = 2) => String(value).padStart(width, '0')
+  const specifiers: Readonly<Record<string, () => string>> = {
+    Y: () => pad(shown.getUTCFullYear(), 4),
+    m: () => pad(shown.getUTCMonth() + 1),
+    d: () => pad(shown.getUTCDate()),
+    H: () => pad(shown.getUTCHours()),
+    M: () => pad(shown.getUTCMinutes()),
+    S: () => pad(shown.getUTCSeconds()),
+    L: () => pad(shown.getUTCMilliseconds(), 3),
+    '%': () => '%',
   }
-  return toInstant(truncatedLocal(local, unit, startOfWeek), zone)
+  return format.replace(/%(.?)/g, (_, letter: string) => {
+    const specifier = specifiers[letter]
+    if (!specifier) throw unsupported(`The format specifier %${letter} of $dateToString`)
+    return specifier()
+  })
 }
 
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
-function truncatedLocal(local: Date, unit: string, startOfWeek: string): number {
-  const [year, month, day] = [local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate()]
-  if (unit === 'day') return Date.UTC(year, month, day)
-  if (unit === 'week') {
-    const first = WEEKDAYS.indexOf(startOfWeek.slice(0, 3).toLowerCase())
-    return Date.UTC(year, month, day - ((local.getUTCDay() - first + 7) % 7))
+/** The local time, in milliseconds, at which the unit that a local time lies in begins. */
+function startOf(unit: string, shown: Date, startOfWeek: string): number {
+  const [year, month, day] = [shown.getUTCFullYear(), shown.getUTCMonth(), shown.getUTCDate()]
+  switch (unit) {
+    case 'minute':
+      return shown.setUTCSeconds(0, 0)
+    case 'hour':
+      return shown.setUTCMinutes(0, 0, 0)
+    case 'day':
+      return Date.UTC(year, month, day)
+    case 'week': {
+      const first = WEEKDAYS.indexOf(startOfWeek.slice(0, 3).toLowerCase())
+      return Date.UTC(year, month, day - ((shown.getUTCDay() - first + 7) % 7))
+    }
+    case 'month':
+      return Date.UTC(year, month)
+    case 'year':
+      return Date.UTC(year, 0)
+    default:
+      throw unsupported(`The unit '${unit}' of $dateTrunc`)
   }
-  const months = MONTHS[unit]
-  if (months === undefined) throw new CommandError('FailedToParse', `unknown time unit value: ${unit}`)
-  return Date.UTC(year, Math.floor(month / months) * months)
-}
-
-/** The instant at which clocks of the zone show this local time. */
-function toInstant(local: number, zone: Zone): Date {
-  const guess = local - offsetOf(zone, local)
-  return new Date(local - offsetOf(zone, guess))
-}
-
-function dateAdding(operator: string, sign: 1 | -1): Named {
-  return {
-    required: ['startDate', 'unit', 'amount'],
-    optional: ['timezone'],
-    run: ({ startDate, unit, amount, timezone }) => {
-      if (isNone(startDate) || isNone(unit) || isNone(amount) || timezone === null) return null
-      if (!isNumeric(amount))
-        throw new CommandError(5166405, `${operator} expects integer amount of time units`)
-      return shifted(dateOf(operator, startDate), String(unit), sign * toNumber(amount), zoneOf(timezone))
-    },
-  }
-}
-
-function shifted(date: Date, unit: string, amount: number, zone: Zone): Date {
-  const fixed = FIXED[unit]
-  if (fixed !== undefined) return new Date(date.getTime() + amount * fixed)
-  const local = inZone(date, zone)
-  const days = DAYS[unit]
-  if (days !== undefined) return toInstant(local.getTime() + amount * days * DAY, zone)
-  const months = MONTHS[unit]
-  if (months === undefined) throw new CommandError('FailedToParse', `unknown time unit value: ${unit}`)
-  const [year, month, day] = [
-    local.getUTCFullYear(),
-    local.getUTCMonth() + amount * months,
-    local.getUTCDate(),
-  ]
-  // 31 January and a month is the last of February.
-  const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate()
-  return toInstant(Date.UTC(year, month, Math.min(day, last)) + (local.getTime() - dayStart(local)), zone)
-}
-
-function dayStart(local: Date): number {
-  return Date.UTC(local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate())
-}
-
-/** How many boundaries of the unit lie between the two. */
-function difference(from: Date, to: Date, unit: string, zone: Zone, startOfWeek: string): number {
-  const fixed = FIXED[unit]
-  const [one, other] = [inZone(from, zone), inZone(to, zone)]
-  if (fixed !== undefined) {
-    const count = (date: Date) => Math.floor(date.getTime() / fixed)
-    return unit === 'hour' ? count(other) - count(one) : count(to) - count(from)
-  }
-  const months = MONTHS[unit]
-  if (months !== undefined) {
-    const count = (date: Date) => Math.floor((date.getUTCFullYear() * 12 + date.getUTCMonth()) / months)
-    return count(other) - count(one)
-  }
-  const days = DAYS[unit]
-  if (days === undefined) throw new CommandError('FailedToParse', `unknown time unit value: ${unit}`)
-  const start = (date: Date) => truncatedLocal(date, unit, startOfWeek)
-  return Math.round((start(other) - start(one)) / (days * DAY))
 }

@@ -14,25 +14,11 @@ import {
 import { ARITHMETIC } from './arithmetic.js'
 import { ARRAYS, ARRAYS_NAMED } from './arrays.js'
 import { DATES, DATES_NAMED } from './dates.js'
-import { STRINGS, STRINGS_NAMED } from './strings.js'
-import { TYPES, TYPES_NAMED } from './types.js'
+import type { Named, Positional } from './operator.js'
+import { SCALARS } from './scalars.js'
 
 /** A compiled aggregation expression: its value for a document, `undefined` where MongoDB has a missing value. */
 export type Expression = (root: Doc) => Maybe
-
-/** An operator that takes its arguments by position, already evaluated. */
-export interface Positional {
-  /** The fewest and the most arguments. */
-  arity: readonly [number, number]
-  run: (args: Maybe[]) => Maybe
-}
-
-/** An operator that takes its arguments by name, already evaluated. */
-export interface Named {
-  required: readonly string[]
-  optional: readonly string[]
-  run: (args: Readonly<Record<string, Maybe>>) => Maybe
-}
 
 /**
  * What expressions of one command share: the time that `$$NOW` is, and the variables in scope. A variable has a slot of
@@ -143,16 +129,10 @@ const POSITIONAL: Readonly<Record<string, Positional>> = {
   ...ARITHMETIC,
   ...ARRAYS,
   ...DATES,
-  ...STRINGS,
-  ...TYPES,
+  ...SCALARS,
 }
 
-const NAMED: Readonly<Record<string, Named>> = {
-  ...ARRAYS_NAMED,
-  ...DATES_NAMED,
-  ...STRINGS_NAMED,
-  ...TYPES_NAMED,
-}
+const NAMED: Readonly<Record<string, Named>> = { ...ARRAYS_NAMED, ...DATES_NAMED }
 
 type Special = (operand: Value, context: Context) => Expression
 

@@ -139,7 +139,7 @@ export function refusedUpdate(
       const original = await collection.findOne({})
       const statement = { q: filter, u: update, ...options }
       const outcome = await commandFailure(db, { update: collection.collectionName, updates: [statement] })
-      return { ...(outcome as object), untouched: isDeepStrictEqual(await collection.findOne({}), original) }
+      return { ...outcome, untouched: isDeepStrictEqual(await collection.findOne({}), original) }
     },
   }
 }

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { BSON, type Document } from 'mongodb'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ConformanceCase } from './conformance-case.js'
-import { type Engine, embeddedEngine, givenEngine } from './engines.js'
+import { type Engine, embeddedEngine, realEngine } from './engines.js'
 import { subjects } from './subjects.js'
 
 // A case takes milliseconds; this is for a machine that does much else at the time.
 const patienceMs = 60_000
 
 const embedded = await embeddedEngine()
-const given = await givenEngine(embedded)
-const engines = given === null ? [embedded] : [embedded, given]
+const real = await realEngine()
+const engines = real === null ? [embedded] : [embedded, real]
 console.log(`conformance: ${engines.map(engine => engine.kind).join(' and ')}`)
 
 const run = randomBytes(4).toString('hex')

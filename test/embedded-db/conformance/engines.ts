@@ -1,5 +1,6 @@
 import { MongoClient } from 'mongodb'
 import { startEmbeddedDb } from '../../../scripts/embedded-db/index.js'
+import { testDatabase } from '../../support/database.js'
 
 /** A database under the suite. */
 export interface Engine {
@@ -23,30 +24,17 @@ export async function embeddedEngine(): Promise<Engine> {
   }
 }
 
-/**
- * The engine that `MONGO_URI` gives to compare with, or null: there is none, or it is an embedded database itself.
- * Refuses a host that is not loopback without `TEST_ALLOW_REMOTE=1`, for the suite creates and drops databases.
- */
-export async function givenEngine(embedded: Engine): Promise<Engine | null> {
-  const uri = process.env.MONGO_URI
-  if (!uri) return null
-  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 5_000 })
-  const hosts = client.options.hosts.map(address => address.host ?? '')
-  const loopback = hosts.every(host => ['127.0.0.1', 'localhost', '::1'].includes(host))
-  if ((!loopback || client.options.srvHost) && process.env.TEST_ALLOW_REMOTE !== '1') {
-    throw new Error(
-      `The suite creates and drops databases: it refuses ${hosts.join(', ')} without TEST_ALLOW_REMOTE=1`,
-    )
-  }
-  const [given, own] = await Promise.all([buildOf(client), buildOf(embedded.client)])
-  if (given === own) {
+/** The real engine that this run of the tests has, to compare with; null where it has an embedded database too. */
+export async function realEngine(): Promise<Engine | null> {
+  const { client } = testDatabase()
+  const { gitVersion } = await client.db('admin').command({ buildInfo: 1 })
+  if (gitVersion === 'embedded') {
     await client.close()
     return null
   }
-  return { kind: given.includes('documentdb') ? 'documentdb' : 'mongod', client, stop: () => client.close() }
-}
-
-async function buildOf(client: MongoClient): Promise<string> {
-  const { version, gitVersion } = await client.db('admin').command({ buildInfo: 1 })
-  return `${version} ${gitVersion}`
+  return {
+    kind: gitVersion === 'documentdb' ? 'documentdb' : 'mongod',
+    client,
+    stop: () => client.close(),
+  }
 }

@@ -14,7 +14,7 @@ export function counts(result: Document): Document {
 }
 
 /** The code a command failed with; a success, or an error that is not the server's, is shown as it is. */
-export async function failure(attempt: Promise<unknown>): Promise<unknown> {
+export async function failure(attempt: Promise<unknown>): Promise<Document> {
   try {
     return { succeeded: await attempt }
   } catch (error) {
@@ -23,14 +23,14 @@ export async function failure(attempt: Promise<unknown>): Promise<unknown> {
 }
 
 /** As `failure`, of a command; a write command succeeds even where a statement of it failed: then that one's code. */
-export async function commandFailure(db: Db, command: Document): Promise<unknown> {
-  const outcome = (await failure(db.command(command))) as { succeeded?: Document }
+export async function commandFailure(db: Db, command: Document): Promise<Document> {
+  const outcome = await failure(db.command(command))
   const [error] = (outcome.succeeded?.writeErrors ?? []) as Document[]
   return error === undefined ? outcome : { code: error.code }
 }
 
 /** As `failure`, with what a duplicate key error tells besides; the database's name reads `db`. */
-export async function duplicate(db: Db, attempt: Promise<unknown>): Promise<unknown> {
+export async function duplicate(db: Db, attempt: Promise<unknown>): Promise<Document> {
   try {
     return { succeeded: await attempt }
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Collection, Db, Document } from 'mongodb'
+import type { Collection, Db, Document, UpdateFilter } from 'mongodb'
 
 /** A document of the suite: any fields. Cases with other `_id`s pass their documents and filters unchecked. */
 export interface Row extends Document {
@@ -22,4 +22,9 @@ export async function filled(db: Db, documents: Document[]): Promise<Collection<
 /** The `_id`s of some documents. */
 export function ids(documents: Document[]): unknown[] {
   return documents.map(document => document._id)
+}
+
+/** An update that the driver's types refuse for fields they know nothing of. */
+export function unchecked(update: Document): UpdateFilter<Row> {
+  return update as UpdateFilter<Row>
 }

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type DevProcess, spawnDev, startDev, UNUSED_DATABASE } from '../support/dev-process.js'
-import { functionSource, makeTestProject } from '../support/project.js'
+import { copyRepository, functionSource, makeTestProject } from '../support/project.js'
 
 const fixture = join(import.meta.dirname, '..', 'fixtures', 'functions')
+// Most tests start several processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 const PATIENTLY = { timeout: 20_000, interval: 20 }
 
 async function startTestDev(root: string, variables?: Record<string, string>): Promise<DevProcess> {
@@ -113,6 +115,45 @@ describe('the end', () => {
   })
 })
 
+describe('the embedded database', () => {
+  const lead = {
+    phone: '9876543210',
+    microsite: 'a.example',
+    conversation: [{ id: 'm1', type: 'user', text: 'hi' }],
+  }
+  const capture = async (url: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/api/leads`, { method: 'POST', headers, body: JSON.stringify(lead) })
+    return { status: answer.status, id: JSON.parse(await answer.text()).lead?.id }
+  }
+
+  it('is found by others, is one for a directory, and keeps what was acknowledged before a SIGKILL', async () => {
+    const { root, remove } = copyRepository()
+    onTestFinished(remove)
+    const data = join(root, '.data')
+    const first = await startTestDev(root, {})
+    const uri = /^db (mongodb:\/\/127\.0\.0\.1:\d+\/.*)$/m.exec(first.output())?.[1]
+    expect(readFileSync(join(data, 'db.uri'), 'utf8').trim()).toBe(uri)
+    const captured = await capture(first.url)
+    expect(captured.status).toBe(201)
+
+    const refused = spawnDev(root, {})
+    await vi.waitFor(() => expect(refused.child.exitCode).toBe(1), PATIENTLY)
+    expect(refused.output()).toMatch(/^.* is in use by process \d+: .*\n$/)
+
+    await first.end('SIGKILL')
+    const second = await startTestDev(root, {})
+    const { ADMIN_TOKEN } = JSON.parse(readFileSync(join(data, 'secrets.json'), 'utf8'))
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const listed = JSON.parse(await (await fetch(`${second.url}/api/leads`, { headers })).text())
+    expect(listed.items).toMatchObject([{ id: captured.id, conversation: [{ text: 'hi' }] }])
+    expect(await capture(second.url)).toEqual(captured)
+
+    expect(await second.end('SIGTERM')).toEqual({ code: 0, signal: null })
+    expect(existsSync(join(data, 'db.uri'))).toBe(false)
+  })
+})
+
 describe('a change', () => {
   const says = (what: string) => functionSource(`return new Response(${what})`)
 
@@ -151,6 +192,26 @@ describe('a change', () => {
     await client
     expect([...statuses.keys()]).toEqual([200])
     expect(statuses.get(200)).toBeGreaterThan(10)
+  })
+
+  it('lets the functions before it answer what they have, and then ends them', async () => {
+    const slow = (what: string) =>
+      functionSource(`await new Promise(resolve => setTimeout(resolve, 1_000))
+        return Response.json({ pid: process.pid, version: '${what}' })`)
+    const { root, write } = makeTestProject({ 'api/slow.ts': slow('old'), 'api/a.ts': says("'old'") })
+    const dev = await startTestDev(root)
+    // Imports it: a function is read when it is first asked for.
+    await fetch(`${dev.url}/api/slow`)
+
+    const before = fetch(`${dev.url}/api/slow`)
+    write({ 'api/a.ts': says("'new'"), 'api/slow.ts': slow('new') })
+    await vi.waitFor(
+      async () => expect(await (await fetch(`${dev.url}/api/a`)).text()).toBe('new'),
+      PATIENTLY,
+    )
+    const { pid, version } = JSON.parse(await (await before).text())
+    expect(version).toBe('old')
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), PATIENTLY)
   })
 
   it('that breaks something is shown, and ends nothing', async () => {

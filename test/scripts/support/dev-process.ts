@@ -31,7 +31,7 @@ export async function startDev(
       if (!line?.[1]) throw new Error(`not ready:\n${started.output()}`)
       return line[1]
     },
-    { timeout: 25_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   )
   if (url === '') throw new Error(`ended before it was ready:\n${started.output()}`)
   return { ...started, url }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -21,6 +21,19 @@ export function makeProject(files: Record<string, string | Uint8Array>): Project
   }
   write({ 'package.json': '{ "private": true, "type": "module" }', ...files })
   return { root, write, remove: () => rmSync(root, { recursive: true, force: true }) }
+}
+
+/**
+ * Makes a copy of what is deployed of this repository: what a developer keeps beside it, `.env` above all, is none of
+ * a test's business, and neither is what they edit meanwhile.
+ */
+export function copyRepository(): Project {
+  const repository = join(import.meta.dirname, '..', '..', '..')
+  const project = makeProject({})
+  for (const name of ['api', 'lib', 'public', 'package.json', 'tsconfig.json', 'vercel.json'])
+    cpSync(join(repository, name), join(project.root, name), { recursive: true })
+  symlinkSync(join(repository, 'node_modules'), join(project.root, 'node_modules'))
+  return project
 }
 
 /** As `makeProject`; the running test removes it. */

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
 import type { Subject } from '../conformance-case.js'
-import { filled, rows } from '../rows.js'
+import { filled, rows, unchecked } from '../rows.js'
 
 const clients = 32
 
@@ -96,7 +96,7 @@ export const concurrency: Subject = {
             try {
               await rows(db).updateOne(
                 { _id: 'period', calls: { $not: { $gte: 10 } } },
-                { $inc: { calls: 1 }, $push: { by: client } as never },
+                unchecked({ $inc: { calls: 1 }, $push: { by: client } }),
                 { upsert: true },
               )
               return 'admitted'
@@ -173,10 +173,7 @@ export const concurrency: Subject = {
       async run(db) {
         const collection = await filled(db, [{ all: [], set: [] }])
         await together(async client =>
-          collection.updateOne(
-            { _id: 1 },
-            { $push: { all: client } as never, $addToSet: { set: 'same' } as never },
-          ),
+          collection.updateOne({ _id: 1 }, unchecked({ $push: { all: client }, $addToSet: { set: 'same' } })),
         )
         const row = await collection.findOne()
         const all = (row?.all ?? []) as number[]
@@ -207,7 +204,7 @@ export const concurrency: Subject = {
           const id = `turn-${client % 8}`
           return collection.updateOne(
             { _id: 1, 'turns.id': { $ne: id } },
-            { $push: { turns: { id } } as never },
+            unchecked({ $push: { turns: { id } } }),
           )
         })
         const turns = ((await collection.findOne())?.turns ?? []) as { id: string }[]

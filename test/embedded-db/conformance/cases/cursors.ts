@@ -1,4 +1,4 @@
-import { type Document, Long } from 'mongodb'
+import { type Db, type Document, Long } from 'mongodb'
 import { ordered, refusedFind } from '../builders.js'
 import type { Subject } from '../conformance-case.js'
 import { failure } from '../outcome.js'
@@ -48,12 +48,22 @@ export const cursors: Subject = {
       [3, 4, 1],
       { filter: { k: 1 } },
     ),
+    ordered('a sort on the field of an $in', [{ n: 2 }, { n: 3 }, { n: 1 }, { n: 5 }], { n: -1 }, [2, 1, 3], {
+      filter: { n: { $in: [1, 3, 2] } },
+    }),
     ordered(
       'a sort on a dotted field',
       [{ a: { n: 3 } }, { a: { n: 1 } }, { a: 5 }, { a: { n: 2 } }],
       { 'a.n': -1 },
       [1, 4, 2, 3],
     ),
+    {
+      name: 'a sort by two arrays of one document is refused',
+      referenceFault: 'DocumentDB sorts by both',
+      expected: { code: 2 },
+      run: async db =>
+        failure((await filled(db, [{ a: [1], b: [2] }])).find().sort({ a: 1, b: 1 }).toArray()),
+    },
     {
       name: 'a page after a key: earlier, or at the same instant with a lesser _id',
       expected: [[5, 3], [1, 2], [7], []],
@@ -296,6 +306,34 @@ export const cursors: Subject = {
         return left >= 149 && left < 300
       },
     },
+    ...[{}, { n: 1 as const }, { n: -1 as const }].map(sort => ({
+      name: `what was there and stays comes once, whatever is written meanwhile (sort ${JSON.stringify(sort)})`,
+      expected: [100, 100],
+      async run(db: Db) {
+        const collection = await filled(
+          db,
+          Array.from({ length: 200 }, (_, n) => ({ n, stays: n % 2 === 0 })),
+        )
+        await collection.createIndex({ n: 1 })
+        const seen: unknown[] = []
+        let written = 0
+        for await (const row of collection
+          .find({ n: { $gte: -1e9 } })
+          .sort(sort)
+          .batchSize(9)) {
+          if (row.stays === true) seen.push(row._id)
+          if (written >= 3000) continue
+          const others = Array.from({ length: 50 }, (_, index) => {
+            const n = ((written + index) * 37) % 400
+            return { _id: `new ${written + index}`, n: n / 2 + 0.25 }
+          })
+          await collection.insertMany(others)
+          await collection.deleteMany({ stays: false, n: { $lt: written / 10 } })
+          written += others.length
+        }
+        return [seen.length, new Set(seen).size]
+      },
+    })),
     {
       name: 'documents changed while a cursor goes along an index come at most once each',
       expected: true,

@@ -123,6 +123,8 @@ function agreeing(seed: number): ConformanceCase {
   return {
     name: `what a scan finds, every index finds (seed ${seed})`,
     expected: [],
+    // The embedded planner is on trial; some of these filters bring DocumentDB down.
+    embeddedOnly: true,
     async run(db) {
       const next = random(seed)
       const documents = Array.from({ length: documentsPerRun }, () => {
@@ -172,16 +174,7 @@ function agreeing(seed: number): ConformanceCase {
   }
 }
 
-const unfinished = "DocumentDB fails some of them: 'invalid bson type - not supported yet'"
-
 export const indexAgreement: Subject = {
   subject: 'indexes against scans',
-  cases: [
-    agreeing(1),
-    agreeing(2),
-    { ...agreeing(3), referenceFault: unfinished },
-    { ...agreeing(4), referenceFault: unfinished },
-    agreeing(5),
-    agreeing(6),
-  ],
+  cases: [1, 2, 3, 4, 5, 6].map(agreeing),
 }

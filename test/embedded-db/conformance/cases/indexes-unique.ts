@@ -86,7 +86,7 @@ function updatingInto(
       const collection = await filled(db, [{ a: 1 }, { a: 2 }])
       await collection.createIndex({ a: 1 }, { unique: true })
       const error = await duplicate(db, act({ _id: 2 }, { $set: { a: 1, b: 1 } }, db))
-      return { ...(error as object), after: await collection.find().sort({ _id: 1 }).toArray() }
+      return { ...error, after: await collection.find().sort({ _id: 1 }).toArray() }
     },
   }
 }
@@ -225,7 +225,7 @@ export const indexesUnique: Subject = {
         ])
         const error = await failure(collection.insertOne({ _id: 2, b: 2, a: 1 }))
         await collection.insertOne({ _id: 3, b: 2, a: 3 })
-        return { ...(error as object), stored: await collection.countDocuments() }
+        return { ...error, stored: await collection.countDocuments() }
       },
     },
     {

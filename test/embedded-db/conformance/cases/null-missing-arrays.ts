@@ -184,6 +184,12 @@ export const nullMissingArrays: Subject = {
       [1],
     ),
     matching(
+      '$elemMatch on fields passes over elements that are no documents',
+      [{ a: ['x', 2] }, { a: [{ x: 1 }, 5] }, { a: [{}] }],
+      { a: { $elemMatch: { x: { $nin: [1] } } } },
+      [3],
+    ),
+    matching(
       '$elemMatch with $or inside',
       [{ a: [{ x: 1 }, { y: 3 }] }, { a: [{ x: 2 }] }, { a: [{ y: 2 }] }],
       { a: { $elemMatch: { $or: [{ x: 1 }, { y: 2 }] } } },

@@ -480,7 +480,7 @@ export const pipelineUpdates: Subject = {
       async run(db) {
         await filled(db, [{ a: 1 }])
         const reply = await failure(db.command({ update: 'rows', updates: [{ q: {}, u: [] }] }))
-        const { n, nModified } = (reply as { succeeded: { n: number; nModified: number } }).succeeded
+        const { n, nModified } = reply.succeeded as { n: number; nModified: number }
         return [n, nModified]
       },
     },

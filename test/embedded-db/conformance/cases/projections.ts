@@ -106,6 +106,18 @@ export const projections: Subject = {
       { _id: 1, b: 1 },
     ),
     projecting(
+      '$elemMatch comes after the included fields',
+      { a: [1, 5], b: 1, c: 2 },
+      { a: { $elemMatch: { $gt: 3 } }, c: 1 },
+      { _id: 1, c: 2, a: [5] },
+    ),
+    projecting(
+      '$elemMatch beside an exclusion',
+      { a: [1, 5], b: 1, c: 2 },
+      { a: { $elemMatch: { $gt: 3 } }, b: 0 },
+      { _id: 1, a: [5], c: 2 },
+    ),
+    projecting(
       '$elemMatch over scalars',
       { a: [1, 5, 9] },
       { a: { $elemMatch: { $gt: 3 } } },
@@ -128,6 +140,26 @@ export const projections: Subject = {
       { a: [1, 2, 3], b: 1, c: 1 },
       { a: { $slice: 1 }, b: 1 },
       { _id: 1, a: [1], b: 1 },
+    ),
+    projecting(
+      '$slice with _id is an inclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 1, a: { $slice: 1 } },
+      { _id: 1, a: [1] },
+      { referenceFault: 'DocumentDB takes it for an exclusion' },
+    ),
+    projecting(
+      '$slice without _id is an exclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 0, a: { $slice: 1 } },
+      { a: [1], b: 1 },
+    ),
+    projecting(
+      '$elemMatch without _id is an inclusion',
+      { a: [1, 2], b: 1 },
+      { _id: 0, a: { $elemMatch: { $gt: 1 } } },
+      { a: [2] },
+      { referenceFault: 'DocumentDB takes it for an exclusion' },
     ),
     projecting(
       '$slice with an exclusion',

@@ -50,6 +50,23 @@ export const updateErrors: Subject = {
       referenceFault: 'DocumentDB calls it a bad value',
     }),
     refusedUpdate('$pop by something else than 1 or -1', { a: [1] }, { $pop: { a: 2 } }, 9),
+    refusedUpdate('$pull through a scalar', { a: 1 }, { $pull: { 'a.b': 1 } }, 28),
+    refusedUpdate('$pop through a scalar', { a: 1 }, { $pop: { 'a.b': 1 } }, 28),
+    refusedUpdate(
+      'a position and an array filter on one array',
+      { a: [1, 5] },
+      { $set: { 'a.0': 2, 'a.$[e]': 3 } },
+      40,
+      { options: { arrayFilters: [{ e: 5 }] } },
+    ),
+    refusedUpdate('$rename out of an array by name', { a: [{ b: 1 }] }, { $rename: { 'a.b': 'c' } }, 28),
+    refusedUpdate(
+      'every element and a field of some',
+      { a: [{ x: 1 }] },
+      { $set: { 'a.$[]': 1, 'a.$[e].x': 2 } },
+      40,
+      { options: { arrayFilters: [{ 'e.x': 1 }] }, referenceFault: 'DocumentDB lets the last one win' },
+    ),
     refusedUpdate('$rename to something else than a name', { a: 1 }, { $rename: { a: 5 } }, 2),
     refusedUpdate('$rename out of an array', { a: [{ b: 1 }] }, { $rename: { 'a.0.b': 'c' } }, 2),
     refusedUpdate('$currentDate of an unknown type', { a: 1 }, { $currentDate: { a: { $type: 'year' } } }, 2),
@@ -87,7 +104,7 @@ export const updateErrors: Subject = {
         const outcome = await failure(collection.updateOne({}, { $set: { b: 'x'.repeat(10_000_000) } }))
         const row = await collection.findOne()
         return {
-          refused: 'code' in (outcome as object),
+          refused: 'code' in outcome,
           size: String(row?.a).length + String(row?.b ?? '').length,
         }
       },
@@ -100,7 +117,7 @@ export const updateErrors: Subject = {
         const collection = await filled(db, [{ a: 1 }, { a: 'x' }, { a: 1 }])
         const outcome = await failure(collection.updateMany({}, { $inc: { a: 1 } }))
         return {
-          ...(outcome as object),
+          ...outcome,
           changed: (await collection.find().sort({ _id: 1 }).toArray()).map(row => row.a as unknown),
         }
       },

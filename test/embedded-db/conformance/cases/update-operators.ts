@@ -2,7 +2,7 @@ import { type Document, Double, Int32, Long } from 'mongodb'
 import { updating } from '../builders.js'
 import type { ConformanceCase, Marks, Subject } from '../conformance-case.js'
 import { counts } from '../outcome.js'
-import { filled } from '../rows.js'
+import { filled, unchecked } from '../rows.js'
 
 const long = (text: string) => Long.fromString(text)
 
@@ -321,6 +321,13 @@ export const updateOperators: Subject = {
       { a: [1, 1, 2] },
     ),
     updating('$addToSet makes an array', {}, { $addToSet: { a: { $each: [1, 1] } } }, { a: [1] }),
+    updating(
+      '$addToSet of $each of nothing makes an array',
+      {},
+      { $addToSet: { a: { $each: [] } } },
+      { a: [] },
+      { referenceFault: 'DocumentDB leaves the field out' },
+    ),
     updating('$pull of a value', { a: [1, 2, 1, '1', null] }, { $pull: { a: 1 } }, { a: [2, '1', null] }),
     updating('$pull of null', { a: [1, null] }, { $pull: { a: null } }, { a: [1] }),
     updating('$pull by a comparison', { a: [1, 5, 9, 'x'] }, { $pull: { a: { $gte: 5 } } }, { a: [1, 'x'] }),
@@ -531,7 +538,7 @@ export const updateOperators: Subject = {
       referenceFault: 'DocumentDB counts every replacement',
       expected: { matchedCount: 1, modifiedCount: 0, upsertedCount: 0 },
       run: async db =>
-        counts((await (await filled(db, [{ a: 1 }])).replaceOne({ a: 1 }, { a: 1 })) as object),
+        counts((await (await filled(db, [{ a: 1 }])).replaceOne({ a: 1 }, { a: 1 })) as Document),
     },
     {
       name: 'updateMany counts what it met and what it changed',
@@ -539,6 +546,26 @@ export const updateOperators: Subject = {
       async run(db) {
         const collection = await filled(db, [{ a: 1 }, { a: 2 }, { a: 3 }, { b: 1 }])
         return counts(await collection.updateMany({ a: { $gt: 0 } }, { $set: { a: 2 } }))
+      },
+    },
+    {
+      name: 'an update of many meets each document once, though it moves them along the index it reads',
+      expected: [30, 'each once', 30],
+      async run(db) {
+        const collection = await filled(
+          db,
+          Array.from({ length: 30 }, (_, n) => ({ n, list: [n] })),
+        )
+        await collection.createIndex({ n: 1 })
+        await collection.createIndex({ list: 1 })
+        const { modifiedCount } = await collection.updateMany(
+          { n: { $gte: 0 } },
+          { $inc: { n: 5, times: 1 } },
+        )
+        await collection.updateMany({ list: { $gte: 0 } }, unchecked({ $push: { list: 1000 } }))
+        const found = await collection.find().toArray()
+        const once = found.every(row => row.times === 1 && row.list.length === 2)
+        return [modifiedCount, once ? 'each once' : found, await collection.countDocuments({ list: 1000 })]
       },
     },
     {
@@ -560,7 +587,7 @@ export const updateOperators: Subject = {
         const collection = await filled(db, [{ a: 1 }])
         await collection.updateOne(
           {},
-          { $currentDate: { a: true as never, b: { $type: 'timestamp' }, c: { $type: 'date' } } },
+          unchecked({ $currentDate: { a: true, b: { $type: 'timestamp' }, c: { $type: 'date' } } }),
         )
         const [row] = await collection
           .aggregate([{ $project: { types: [{ $type: '$a' }, { $type: '$b' }, { $type: '$c' }] } }])

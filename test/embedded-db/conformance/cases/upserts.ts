@@ -1,4 +1,4 @@
-import type { Db, Document, Filter, UpdateFilter } from 'mongodb'
+import { type Db, type Document, type Filter, ObjectId, type UpdateFilter } from 'mongodb'
 import type { ConformanceCase, Marks, Subject } from '../conformance-case.js'
 import { counts, duplicate, failure } from '../outcome.js'
 import { filled, type Row, rows } from '../rows.js'
@@ -20,7 +20,7 @@ function inserting(
       const row = await rows(db).findOne()
       if (row === null) return null
       const { _id, ...others } = row
-      return typeof _id === 'object' ? others : row
+      return (_id as unknown) instanceof ObjectId ? others : row
     },
   }
 }
@@ -40,7 +40,7 @@ function refusedInsert(
     async run(db) {
       const upsert = rows(db).updateOne(filter as Filter<Row>, update as UpdateFilter<Row>, { upsert: true })
       const outcome = await failure(upsert)
-      return { ...(outcome as object), stored: await rows(db).countDocuments() }
+      return { ...outcome, stored: await rows(db).countDocuments() }
     },
   }
 }
@@ -87,6 +87,24 @@ export const upserts: Subject = {
       { z: 1 },
     ),
     inserting('$or of several is not taken', { $or: [{ a: 1 }, { b: 2 }] }, { $set: { z: 1 } }, { z: 1 }),
+    inserting(
+      'a single value of $in, $all or $or is an equality',
+      { a: { $in: [1] }, b: { $all: [2] }, $or: [{ c: 3 }] },
+      { $set: { d: 4 } },
+      { a: 1, b: 2, c: 3, d: 4 },
+    ),
+    inserting(
+      '$eq of a regular expression is an equality',
+      { a: { $eq: /x/ }, b: /x/ },
+      { $set: { c: 1 } },
+      { a: { $regularExpression: { pattern: 'x', options: '' } }, c: 1 },
+    ),
+    inserting(
+      'a dotted _id makes a document of it',
+      { '_id.x': 1, '_id.y': 2 },
+      { $set: { a: 1 } },
+      { _id: { x: 1, y: 2 }, a: 1 },
+    ),
     inserting('null is an equality', { a: null }, { $set: { z: 1 } }, { a: null, z: 1 }),
     inserting('an array is an equality', { a: [1, 2] }, { $set: { z: 1 } }, { a: [1, 2], z: 1 }),
     inserting(
@@ -121,6 +139,13 @@ export const upserts: Subject = {
       [{ $set: { b: { $add: ['$a', 1] }, c: { $ifNull: ['$c', 'new'] } } }],
       { a: 1, b: 2, c: 'new' },
     ),
+    refusedInsert('$all of two values', { a: { $all: [1, 2] } }, { $set: { b: 1 } }, 54),
+    refusedInsert(
+      'a document for a path, and a field of it',
+      { a: { x: 1 }, 'a.y': 1 },
+      { $set: { b: 1 } },
+      54,
+    ),
     refusedInsert('two equalities for one path', { $and: [{ a: 1 }, { a: 2 }] }, { $set: { b: 1 } }, 54),
     refusedInsert(
       'an equality for a path and for its parent',
@@ -143,6 +168,14 @@ export const upserts: Subject = {
       expected: { _id: 'k', b: 2 },
       async run(db) {
         await rows(db).replaceOne({ _id: 'k', a: 1 }, { b: 2 }, { upsert: true })
+        return rows(db).findOne()
+      },
+    },
+    {
+      name: 'a replacement does not mind two equalities for one path',
+      expected: { _id: 'k', b: 1 },
+      async run(db) {
+        await rows(db).replaceOne({ _id: 'k', $and: [{ a: 1 }, { a: 2 }] }, { b: 1 }, { upsert: true })
         return rows(db).findOne()
       },
     },

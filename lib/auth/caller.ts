@@ -1,0 +1,53 @@
+import type { ApiKey, Scope } from '../domain/api-keys.js'
+import type { User } from '../domain/users.js'
+
+export type { Scope }
+
+/**
+ * Who may use a route. `public`: anybody, and credentials are not looked at (old dashboards send their widget key
+ * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them. `user`: somebody with an
+ * account. `account`: an account or an admin, but no API key. `operator`: whoever has data to look after: accounts,
+ * admins, and API keys with the route's scope. `admin` and `cron`: what they say.
+ */
+export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'admin' | 'cron'
+
+export interface PublicCaller {
+  kind: 'public'
+}
+/** `id` is stable per identity: limits and histories are keyed on it. */
+export interface UserCaller {
+  kind: 'user'
+  id: string
+  user: User
+  sessionId: string
+  /** When the access token ends. */
+  expiresAt: Date
+}
+/** Sees everything: an account with the role, or the deployment's `ADMIN_TOKEN`, which has no account. */
+export interface AdminCaller {
+  kind: 'admin'
+  id: string
+}
+export interface ServiceCaller {
+  kind: 'service'
+  id: string
+  key: ApiKey
+}
+export interface CronCaller {
+  kind: 'cron'
+  id: string
+}
+export type Caller = PublicCaller | UserCaller | AdminCaller | ServiceCaller | CronCaller
+
+interface CallersOf {
+  public: PublicCaller
+  anyone: Caller
+  user: UserCaller
+  account: UserCaller | AdminCaller
+  operator: UserCaller | AdminCaller | ServiceCaller
+  admin: AdminCaller
+  cron: CronCaller | AdminCaller
+}
+
+/** The callers that a route with this access can meet. */
+export type CallerOf<A extends Access> = CallersOf[A]

@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import loginRoute from '../../../api/auth/login.js'
+import meRoute from '../../../api/auth/me.js'
+import refreshRoute from '../../../api/auth/refresh.js'
+import registerRoute from '../../../api/auth/register.js'
+import cronRoute from '../../../api/cron/maintain.js'
+import leadsRoute from '../../../api/leads/index.js'
+import assignRoute from '../../../api/user/assign-phone.js'
+import exportRoute from '../../../api/user/export.js'
+import userRoute from '../../../api/user/index.js'
+import { createApiKey } from '../../../lib/domain/api-keys.js'
+import { addPhoneNumbers } from '../../../lib/domain/phone-numbers.js'
+import { emptyDatabase, testDatabase } from '../../support/database.js'
+import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
+import { adminToken, call } from '../../support/request.js'
+import { createTestUser } from '../../support/users.js'
+
+const NUMBER = '+918047101234'
+
+interface Answer {
+  data: Record<string, unknown> & { profile: { assignedPhoneNumber: string | null } }
+  token: string
+}
+
+trackBackgroundTasks()
+beforeEach(() => emptyDatabase())
+
+async function register(email: string, password: string) {
+  const body = { email, password, name: 'Asha Rao' }
+  return call<Answer>(registerRoute, 'POST', '/api/auth/register', { body })
+}
+
+describe('leaving', () => {
+  const leave = (token: string, body?: unknown) =>
+    call<Answer>(userRoute, 'DELETE', '/api/user', { token, body })
+
+  it('needs the password again', async () => {
+    const { token, password } = await createTestUser()
+
+    expect(await leave(token, { password: `${password}!` })).toMatchObject({
+      status: 401,
+      body: { code: 'unauthenticated', message: 'The e-mail address or the password is wrong.' },
+    })
+    for (const body of [undefined, {}, { password: '' }, { password: { $ne: '' } }])
+      expect(await leave(token, body)).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
+    expect((await call(meRoute, 'GET', '/api/auth/me', { token })).status).toBe(200)
+  })
+
+  it('ends everything at once, and can be begun anew', async () => {
+    await addPhoneNumbers([{ phoneNumber: NUMBER }], new Date())
+    const asha = await createTestUser({ email: 'asha@example.com' })
+    const { token, refreshToken, password, user } = asha
+    const { key } = await createApiKey({ scopes: ['leads:read'] }, user._id, new Date())
+    await call(assignRoute, 'POST', '/api/user/assign-phone', { token })
+    const leads = () => call(leadsRoute, 'GET', '/api/leads', { headers: { 'x-api-key': key } })
+    expect((await leads()).status).toBe(200)
+
+    const left = await leave(token, { password })
+
+    expect(left).toMatchObject({
+      status: 200,
+      body: {
+        success: true,
+        data: {
+          receipt: String(user._id),
+          requestedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+          counts: { users: 1, userprofiles: 1, apikeys: 1, refreshtokens: 1, phonenumbers: 1 },
+        },
+      },
+    })
+    expect(left.headers.getSetCookie()).toHaveLength(2)
+    expect(left.headers.getSetCookie().every(cookie => /Max-Age=0/.test(cookie))).toBe(true)
+    expect((await call(meRoute, 'GET', '/api/auth/me', { token })).status).toBe(401)
+    const refresh = { body: { refreshToken } }
+    expect((await call(refreshRoute, 'POST', '/api/auth/refresh', refresh)).status).toBe(401)
+    const login = { body: { email: 'asha@example.com', password } }
+    expect((await call(loginRoute, 'POST', '/api/auth/login', login)).status).toBe(401)
+    expect((await leads()).status).toBe(401)
+    expect((await leave(token, { password })).status).toBe(401)
+
+    const again = await register('Asha@Example.com', 'another password')
+    expect(again.status).toBe(201)
+    const assigned = await call<Answer>(assignRoute, 'POST', '/api/user/assign-phone', {
+      token: again.body.token,
+      body: { phoneNumber: NUMBER },
+    })
+    expect(assigned.body.data.profile.assignedPhoneNumber).toBe(NUMBER)
+  })
+
+  it('that a crash interrupted is finished by the cron', async () => {
+    const { user, token } = await createTestUser({ name: 'Asha Rao' })
+    const requestedAt = new Date(Date.now() - 11 * 60_000)
+    const erasures = testDatabase().db.collection<{ _id: unknown }>('erasures')
+    await erasures.insertOne({ _id: user._id, state: 'running', requestedAt } as { _id: unknown })
+
+    const { body } = await call<{ jobs: object[] }>(cronRoute, 'GET', '/api/cron/maintain', {
+      token: adminToken(),
+    })
+
+    expect(body.jobs).toContainEqual(
+      expect.objectContaining({ name: 'erasures', ok: true, result: { interrupted: 1, settled: 1 } }),
+    )
+    expect((await call(meRoute, 'GET', '/api/auth/me', { token })).status).toBe(401)
+    expect(await testDatabase().db.collection('users').findOne({ _id: user._id })).not.toHaveProperty('name')
+  })
+})
+
+describe('the export', () => {
+  it('is everything of the signed-in user, without a secret', async () => {
+    const { body: registered } = await register('asha@example.com', 'correct horse')
+
+    const answer = await call<Answer>(exportRoute, 'GET', '/api/user/export', { token: registered.token })
+
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        success: true,
+        data: {
+          account: {
+            email: 'asha@example.com',
+            name: 'Asha Rao',
+            profile: { subscription: { plan: 'free' } },
+          },
+          apiKeys: [],
+          sessions: [{}],
+          mails: [{ kind: 'verify-email' }],
+          projects: [],
+        },
+      },
+    })
+    expect(answer.text).not.toMatch(/hash|\$2[aby]\$|llr_|secret|sessionVersion|knownNetworks/i)
+    expect((await call(exportRoute, 'GET', '/api/user/export')).status).toBe(401)
+  })
+})

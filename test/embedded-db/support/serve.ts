@@ -1,0 +1,6 @@
+import { startEmbeddedDb } from '../../../scripts/embedded-db/index.js'
+
+const [directory] = process.argv.slice(2)
+if (directory === undefined) throw new Error('a directory is needed')
+const { uri } = await startEmbeddedDb({ directory, compactAfterBytes: 100_000 })
+console.log(`db ${uri}`)
