@@ -8,7 +8,7 @@ import { serve } from '../../lib/http/serve.js'
 
 const GET = route(
   {
-    summary: 'One chat',
+    summary: 'One chat with all its messages',
     access: 'operator',
     scope: 'leads:read',
     limit: 'read',

@@ -9,7 +9,14 @@ const params = z.object({ id: z.string() })
 const responses = { 200: { description: 'The lead with its history', schema: LeadAnswer } }
 
 const GET = route(
-  { summary: 'One lead', access: 'operator', scope: 'leads:read', limit: 'read', params, responses },
+  {
+    summary: 'One lead with its history',
+    access: 'operator',
+    scope: 'leads:read',
+    limit: 'read',
+    params,
+    responses,
+  },
   async ({ params, caller }) => ok({ lead: await getLead(dataScopeOf(caller), params.id) }),
 )
 

@@ -8,7 +8,7 @@ import { serve } from '../../lib/http/serve.js'
 
 const GET = route(
   {
-    summary: 'Every lead of a selection as a file: CSV for spreadsheets, JSON, or a JSON document a line',
+    summary: 'Every lead of a selection as a file: CSV, JSON, or a document a line',
     access: 'operator',
     scope: 'leads:read',
     limit: 'export',

@@ -21,27 +21,30 @@ export interface EmbeddedDbOptions {
   port?: number
   /** The journal is rolled into a snapshot when it is longer than this, and than the last snapshot. */
   compactAfterBytes?: number
+  /** How often expired documents and idle cursors are looked for, in milliseconds. */
+  sweepEveryMs?: number
 }
 
-/** How often expired documents and idle cursors are looked for. */
-const SWEEP_MILLISECONDS = 500
-
 /**
- * Starts a database that the native MongoDB driver connects to. Listens on 127.0.0.1 alone, for there is no authentication. Throws where the port or the
- * directory is in use, and where the directory is damaged.
+ * Starts a database that the native MongoDB driver connects to. Listens on 127.0.0.1 alone, for there is no
+ * authentication. Throws where the port or the directory is in use, and where the directory is damaged.
  */
 export async function startEmbeddedDb(options: EmbeddedDbOptions = {}): Promise<EmbeddedDb> {
-  const { directory, port = 0, ...tuning } = options
+  const { directory, port = 0, sweepEveryMs = 500, ...tuning } = options
   const storage = directory === undefined ? undefined : await Storage.open({ directory, ...tuning })
   try {
-    return await serve(storage, port)
+    return await serve(storage, port, sweepEveryMs)
   } catch (error) {
     await storage?.close()
     throw error
   }
 }
 
-async function serve(storage: Storage | undefined, wantedPort: number): Promise<EmbeddedDb> {
+async function serve(
+  storage: Storage | undefined,
+  wantedPort: number,
+  sweepEveryMs: number,
+): Promise<EmbeddedDb> {
   const store = storage?.store ?? new Store()
   const cursors = new Cursors()
 
@@ -68,7 +71,7 @@ async function serve(storage: Storage | undefined, wantedPort: number): Promise<
     removeExpired(store, new Date())
     storage?.commit()
     cursors.expire()
-  }, SWEEP_MILLISECONDS)
+  }, sweepEveryMs)
   sweep.unref()
   return {
     uri: `mongodb://127.0.0.1:${port}/`,

@@ -57,20 +57,26 @@ describe('the maintenance cron', () => {
     const createdAt = new Date(`${yesterday}T12:00:00Z`)
     const spam = { score: 1, reasons: ['invalid_phone'] }
     await db.collection('leads').insertMany([{}, {}, { spam }].map(fields => leadOf(createdAt, fields)))
+    const counter = (site: string) => ({
+      projectId: site,
+      microsite: site,
+      type: 'leadsCaptured',
+      day: yesterday,
+    })
     const counters = db.collection<{ _id: object; count: number }>('eventcounts')
-    await counters.insertOne({ _id: { microsite: 'b', type: 'leadsCaptured', day: yesterday }, count: 4 })
+    await counters.insertOne({ _id: counter('b'), count: 4 })
 
     const { body } = await run({ token: CRON_SECRET })
 
     expect(body.ok).toBe(true)
     expect(body.jobs.filter(({ ok }) => !ok)).toEqual([])
-    expect(body.jobs.find(({ name }) => name === 'lead-counts')?.result).toEqual({
+    expect(body.jobs.find(({ name }) => name === 'counters')?.result).toEqual({
       mended: expect.arrayContaining([
-        { microsite: 'a', day: yesterday, was: 0, is: 2 },
-        { microsite: 'b', day: yesterday, was: 4, is: 0 },
+        { counter: counter('a'), was: 0, is: 2 },
+        { counter: counter('b'), was: 4, is: 0 },
       ]),
     })
-    const again = (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'lead-counts')
+    const again = (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'counters')
     expect(again?.result).toEqual({ mended: [] })
   })
 })
@@ -83,6 +89,7 @@ function leadOf(createdAt: Date, fields: Partial<Lead>): Lead {
     projectId: 'a',
     leadSource: 'ChatWidget',
     status: 'new',
+    quarantined: fields.spam !== undefined,
     metadata: {},
     conversation: [],
     createdAt,

@@ -82,7 +82,7 @@ describe('a search', () => {
     expect((await list({ search: '12345', spam: 'all' })).body.total).toBe(1)
   })
 
-  it.each(['ab', '12', '+9 1', '...', '*', '', '()-. '])('of %j is too short', async search => {
+  it.each(['ab', '12', '+9 1', '...', '*', '()-. '])('of %j is too short', async search => {
     const { status, body } = await list({ search })
     expect(status).toBe(400)
     expect(body.details).toEqual([{ path: 'query.search', message: expect.stringContaining('at least 3') }])

@@ -16,7 +16,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Not in the past, where the database would forget at once. */
 const start = Date.now()
-const after = (days: number) => new Date(start + days * DAY_MS)
+const later = (days: number) => new Date(start + days * DAY_MS)
 
 const documents = () => testDatabase().db.collection('refreshtokens').find().toArray()
 
@@ -27,14 +27,14 @@ async function storeUser(overrides: Partial<User> = {}): Promise<User> {
 }
 
 const rotate = async (token: string, days = 0) =>
-  rotateSession(token, after(days)).then(
+  rotateSession(token, later(days)).then(
     ({ refreshToken }) => refreshToken,
     ({ code }: { code: string }) => code,
   )
 
 const isLive = async ({ session, user }: { session: Session; user: User }, days = 0) => {
   const id = user._id.toHexString()
-  return (await findSessionUser(id, session._id, session.sessionVersion, after(days))) !== undefined
+  return (await findSessionUser(id, session._id, session.sessionVersion, later(days))) !== undefined
 }
 
 beforeEach(() => emptyDatabase())
@@ -42,11 +42,11 @@ beforeEach(() => emptyDatabase())
 describe('a session', () => {
   it('is one document, with a hash and nothing that could be presented', async () => {
     const user = await storeUser({ sessionVersion: 3 })
-    const { session, refreshToken } = await startSession(user, after(0))
+    const { session, refreshToken } = await startSession(user, later(0))
 
     const [document] = await documents()
     expect(Session.parse(document)).toEqual(session)
-    expect(session).toMatchObject({ userId: user._id, sessionVersion: 3, expiresAt: after(30) })
+    expect(session).toMatchObject({ userId: user._id, sessionVersion: 3, expiresAt: later(30) })
     const [family, secret = ''] = refreshToken.replace('llr_', '').split('.')
     expect(family).toBe(session._id)
     expect(JSON.stringify(document)).not.toContain(secret)
@@ -54,7 +54,7 @@ describe('a session', () => {
 
   it('is another one for every login', async () => {
     const user = await storeUser()
-    const started = await Promise.all(Array.from({ length: 20 }, () => startSession(user, after(0))))
+    const started = await Promise.all(Array.from({ length: 20 }, () => startSession(user, later(0))))
 
     expect(new Set(started.map(({ refreshToken }) => refreshToken)).size).toBe(20)
     expect(new Set(started.map(({ session }) => session._id)).size).toBe(20)
@@ -62,7 +62,7 @@ describe('a session', () => {
 
   it('ends after thirty days without a refresh, and goes on with each', async () => {
     const user = await storeUser()
-    const { session, refreshToken } = await startSession(user, after(0))
+    const { session, refreshToken } = await startSession(user, later(0))
     expect(await isLive({ session, user }, 29.9)).toBe(true)
     expect(await isLive({ session, user }, 30)).toBe(false)
 
@@ -76,8 +76,8 @@ describe('a session', () => {
   it('is its user’s only, and of its generation', async () => {
     const user = await storeUser()
     const other = await storeUser()
-    const { session } = await startSession(user, after(0))
-    const found = (id: string, version = 0) => findSessionUser(id, session._id, version, after(0))
+    const { session } = await startSession(user, later(0))
+    const found = (id: string, version = 0) => findSessionUser(id, session._id, version, later(0))
 
     expect(await found(user._id.toHexString())).toMatchObject({ email: user.email })
     expect(await found(other._id.toHexString())).toBeUndefined()
@@ -89,7 +89,7 @@ describe('a session', () => {
   it('is in force only while its user is', async () => {
     for (const status of ['suspended', 'deleted'] as const) {
       const user = await storeUser({ status })
-      const { session, refreshToken } = await startSession(user, after(0))
+      const { session, refreshToken } = await startSession(user, later(0))
 
       expect(await isLive({ session, user })).toBe(false)
       expect(await rotate(refreshToken)).toBe('unauthenticated')
@@ -98,7 +98,7 @@ describe('a session', () => {
 
   it('is in force for a user of the old system, who has neither status nor generation', async () => {
     const user = await storeUser({ status: undefined, sessionVersion: undefined })
-    const { session, refreshToken } = await startSession(user, after(0))
+    const { session, refreshToken } = await startSession(user, later(0))
 
     expect(await isLive({ session, user })).toBe(true)
     expect(await rotate(refreshToken)).toMatch(/^llr_/)
@@ -108,7 +108,7 @@ describe('a session', () => {
 describe('a rotation', () => {
   it('is won once by sixteen at once, and then the family is over', async () => {
     const user = await storeUser()
-    const { session, refreshToken } = await startSession(user, after(0))
+    const { session, refreshToken } = await startSession(user, later(0))
 
     const outcomes = await Promise.all(Array.from({ length: 16 }, () => rotate(refreshToken)))
 
@@ -121,7 +121,7 @@ describe('a rotation', () => {
 
   it('ends the family for a made-up token of it, and none for one of no family', async () => {
     const user = await storeUser()
-    const { session, refreshToken } = await startSession(user, after(0))
+    const { session, refreshToken } = await startSession(user, later(0))
 
     expect(await rotate(`llr_${'A'.repeat(22)}.${'A'.repeat(43)}`)).toBe('unauthenticated')
     expect(await rotate(refreshToken.slice(0, -1))).toBe('unauthenticated')
@@ -135,7 +135,7 @@ describe('a rotation', () => {
 describe('the end', () => {
   it('of one session leaves the others', async () => {
     const user = await storeUser()
-    const [first, second] = [await startSession(user, after(0)), await startSession(user, after(0))]
+    const [first, second] = [await startSession(user, later(0)), await startSession(user, later(0))]
     await endSession(first.session._id)
 
     expect(await isLive({ ...first, user })).toBe(false)
@@ -145,10 +145,10 @@ describe('the end', () => {
   it('of all sessions is the user’s generation, so that one which escapes the tidying up is over too', async () => {
     const user = await storeUser()
     const other = await storeUser()
-    const [own, others] = [await startSession(user, after(0)), await startSession(other, after(0))]
-    await endAllSessions(user._id, after(0))
+    const [own, others] = [await startSession(user, later(0)), await startSession(other, later(0))]
+    await endAllSessions(user._id, later(0))
     // As a login that read its user before, and stored its session after.
-    const late = await startSession(user, after(0))
+    const late = await startSession(user, later(0))
 
     for (const ended of [own, late]) expect(await isLive({ ...ended, user })).toBe(false)
     expect(await rotate(late.refreshToken)).toBe('unauthenticated')

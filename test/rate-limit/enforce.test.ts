@@ -101,7 +101,7 @@ describe('a client', () => {
     const bad = await call(leadsRoute, 'GET', '/api/leads?limit=x', { token: adminToken() })
     expect([bad.status, bad.headers.get('ratelimit')]).toEqual([400, '"read";r=2;t=40'])
 
-    for (const method of ['OPTIONS', 'PUT']) {
+    for (const method of ['OPTIONS', 'DELETE']) {
       const { headers } = await call(widgetConfigRoute, method, '/api/widget-config/p', { ip })
       expect(headers.get('ratelimit')).toBeNull()
     }

@@ -114,7 +114,8 @@ function forbidDownload(): void {
 
 async function startEmbedded(reason: string): Promise<DatabaseServer> {
   const { startEmbeddedDb } = await import('../../scripts/embedded-db/index.js')
-  const { uri, port, close } = await startEmbeddedDb()
+  // Tests write at times of their own: what is over by the real clock must not vanish under them.
+  const { uri, port, close } = await startEmbeddedDb({ sweepEveryMs: 60 * 60 * 1000 })
   return { kind: 'embedded', uri, description: `embedded at 127.0.0.1:${port} (${reason})`, close }
 }
 

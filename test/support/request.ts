@@ -62,7 +62,8 @@ export async function call<T = unknown>(
   })
   const response = await route.fetch(request)
   const text = await response.text()
-  const body = (text === '' ? undefined : JSON.parse(text)) as T
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
+  const body = (isJson && text !== '' ? JSON.parse(text) : undefined) as T
   return { status: response.status, headers: response.headers, text, body }
 }
 

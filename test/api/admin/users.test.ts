@@ -97,7 +97,13 @@ describe('a role', () => {
     const leads = ({ token }: { token: string }) => call(leadsRoute, 'GET', '/api/leads', { token })
     await testDatabase()
       .db.collection('leads')
-      .insertOne({ microsite: 'a', createdAt: new Date(), status: 'new', submissions: 1 })
+      .insertOne({
+        microsite: 'a',
+        createdAt: new Date(),
+        status: 'new',
+        quarantined: false,
+        conversation: [],
+      })
     expect((await leads(asha)).body).toMatchObject({ items: [] })
 
     await change(asha.user._id, { role: 'admin' })
