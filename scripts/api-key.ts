@@ -3,7 +3,7 @@ import { ApiKeyInput, createApiKey, listApiKeys, revokeApiKey, Scope } from '../
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
-import { confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
+import { announceDryRun, confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const line: CommandLine = {
   name: 'npm run api-key --',
@@ -20,9 +20,12 @@ const line: CommandLine = {
   },
 }
 
+const USAGE = 'say create, list or revoke ID; --help shows more'
+
 /** `create`, `list` or `revoke`. */
 export async function run(typed: Typed): Promise<void> {
-  const [action, id] = typed.positionals
+  const [action, id, ...more] = typed.positionals
+  if (more.length > 0 || (id !== undefined && action !== 'revoke')) throw new UsageError(USAGE)
   switch (action) {
     case 'create': {
       const input = readInput(typed)
@@ -31,11 +34,11 @@ export async function run(typed: Typed): Promise<void> {
     case 'list':
       return withTarget(list)
     case 'revoke': {
-      const keyId = parseFlag(z.string().regex(/^[0-9a-f]{24}$/, 'is the id that list shows'), 'id', id)
-      return withTarget(target => revoke(target, typed, keyId))
+      if (!/^[0-9a-f]{24}$/.test(id ?? '')) throw new UsageError('say revoke ID, with an id that list shows')
+      return withTarget(target => revoke(target, typed, id ?? ''))
     }
     default:
-      throw new UsageError('say create, list or revoke; --help shows more')
+      throw new UsageError(USAGE)
   }
 }
 
@@ -51,7 +54,8 @@ function readInput(typed: Typed): ApiKeyInput {
 
 async function create(target: Target, typed: Typed, input: ApiKeyInput): Promise<void> {
   console.error(`A key for ${input.scopes.join(', ')}.`)
-  if (!(await confirmWrite(target, { apply: typed.has('apply'), yes: typed.text('yes') }))) return
+  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
+  await confirmWrite(target, typed.text('yes'))
   const { key, apiKey } = await createApiKey(input, undefined, new Date())
   console.error(`Made ${apiKey.prefix}… (${apiKey.id}). It is shown this once:`)
   console.log(key)
@@ -71,7 +75,9 @@ async function list(target: Target): Promise<void> {
 }
 
 async function revoke(target: Target, typed: Typed, id: string): Promise<void> {
-  if (!(await confirmWrite(target, { apply: typed.has('apply'), yes: typed.text('yes') }))) return
+  console.error(`The key ${id} is revoked, for good.`)
+  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
+  await confirmWrite(target, typed.text('yes'))
   const { prefix } = await revokeApiKey(id, undefined, new Date())
   console.error(`Revoked ${prefix}….`)
 }

@@ -1,10 +1,11 @@
 import { hashPassword, NewPassword } from '../lib/auth/passwords.js'
 import { administerUser } from '../lib/domain/user-administration.js'
-import { createUser, Email, findUserByEmail, UserName } from '../lib/domain/users.js'
+import { createUser, Email, findUserByEmail, statusOf, type User, UserName } from '../lib/domain/users.js'
+import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { parseFlag } from './support/flags.js'
 import { passwordFromInput, typedPassword } from './support/password.js'
-import { confirmWrite, WRITE_FLAGS, withTarget } from './support/target.js'
+import { announceDryRun, confirmWrite, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const line: CommandLine = {
   name: 'npm run create-admin --',
@@ -23,19 +24,30 @@ export async function run(typed: Typed): Promise<void> {
   const email = parseFlag(Email, 'email', typed.text('email'))
   const name = parseFlag(UserName.optional(), 'name', typed.text('name'))
   await withTarget(async target => {
+    const dryRun = typed.has('dry-run')
+    // Before the first look at the database: it may be one that nobody meant.
+    if (dryRun) announceDryRun(target, 'It writes without --dry-run.')
+    else await confirmWrite(target, typed.text('yes'))
     const existing = await findUserByEmail(email)
-    console.error(existing ? `${email} has an account: it becomes an admin.` : `${email} is a new admin.`)
-    const apply = !typed.has('dry-run')
-    if (!(await confirmWrite(target, { apply, yes: typed.text('yes') }))) return
+    console.error(describe(email, existing))
+    if (dryRun) return
     if (existing) {
       await administerUser(existing._id.toHexString(), { role: 'admin' }, new Date())
     } else {
       const password = typed.has('password-stdin') ? await passwordFromInput() : await typedPassword()
-      const passwordHash = await hashPassword(parseFlag(NewPassword, 'password', password))
+      const accepted = NewPassword.safeParse(password)
+      if (!accepted.success) throw new UsageError(`the password ${accepted.error.issues[0]?.message}`)
+      const passwordHash = await hashPassword(accepted.data)
       await createUser({ email, passwordHash, name }, new Date(), 'admin')
     }
     console.error('Done.')
   })
+}
+
+function describe(email: string, existing: User | null): string {
+  if (!existing) return `${email} is a new admin.`
+  const status = statusOf(existing) === 'active' ? '' : `, and stays ${statusOf(existing)}`
+  return `${email} has an account: it becomes an admin${status}. Its password stays as it is.`
 }
 
 await runAsProgram(import.meta.url, line, run)

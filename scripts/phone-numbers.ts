@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { readFile } from 'node:fs/promises'
 import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phone-numbers.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
-import { confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
+import { cellsOf } from './support/csv.js'
+import { announceDryRun, confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const BATCH = 500
+const MAX_SHOWN_PROBLEMS = 20
 
 const line: CommandLine = {
   name: 'npm run phone-numbers --',
@@ -17,35 +18,53 @@ const line: CommandLine = {
 
 /** `import`: reads the whole file first, so that a line that is wrong changes nothing. */
 export async function run(typed: Typed): Promise<void> {
-  const [action, file] = typed.positionals
-  if (action !== 'import' || file === undefined) throw new UsageError('say import FILE; --help shows more')
-  const numbers = await readNumbers(file)
+  const [action, file, ...more] = typed.positionals
+  if (action !== 'import' || file === undefined || more.length > 0)
+    throw new UsageError('say import FILE; --help shows more')
+  const numbers = readNumbers(file, await readText(file))
   await withTarget(target => importNumbers(target, typed, numbers))
 }
 
 async function importNumbers(target: Target, typed: Typed, numbers: PhoneNumberInput[]): Promise<void> {
-  console.error(`${numbers.length} phone numbers.`)
-  if (!(await confirmWrite(target, { apply: typed.has('apply'), yes: typed.text('yes') }))) return
+  console.error(`${numbers.length} phone number${numbers.length === 1 ? '' : 's'}.`)
+  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
+  await confirmWrite(target, typed.text('yes'))
   let added = 0
   for (let i = 0; i < numbers.length; i += BATCH)
     added += await addPhoneNumbers(numbers.slice(i, i + BATCH), new Date())
   console.error(`${added} added, ${numbers.length - added} were there already.`)
 }
 
-async function readNumbers(file: string): Promise<PhoneNumberInput[]> {
-  const numbers: PhoneNumberInput[] = []
-  const problems: string[] = []
-  let lineNumber = 0
-  for await (const text of createInterface({ input: createReadStream(file, 'utf8') })) {
-    lineNumber += 1
-    const [phoneNumber = '', provider] = text.split(',').map(cell => cell.trim().replace(/^"(.*)"$/, '$1'))
-    if (phoneNumber === '' || (lineNumber === 1 && !/\d/.test(phoneNumber))) continue
-    const parsed = PhoneNumberInput.safeParse({ phoneNumber, ...(provider && { provider }) })
-    if (parsed.success) numbers.push(parsed.data)
-    else problems.push(`line ${lineNumber}: ${parsed.error.issues.map(issue => issue.message).join('; ')}`)
+async function readText(file: string): Promise<string> {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${file} cannot be read: ${error.code}`)
+  })
+  try {
+    // Without the byte order mark that spreadsheets begin with.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${file} is not text in UTF-8`)
   }
-  if (problems.length > 0) throw new UsageError(`${file}\n${problems.slice(0, 20).join('\n')}`)
-  return numbers
+}
+
+/** The numbers of a file, each once. A first line that begins with a letter is the header of a table. */
+function readNumbers(file: string, text: string): PhoneNumberInput[] {
+  const numbers = new Map<string, PhoneNumberInput>()
+  const problems: string[] = []
+  for (const [i, written] of text.split(/\r\n|\r|\n/).entries()) {
+    const cells = cellsOf(written)
+    const [phoneNumber = '', provider] = cells ?? []
+    if (cells?.every(cell => cell === '') || (i === 0 && /^\p{L}/u.test(phoneNumber))) continue
+    const parsed = PhoneNumberInput.safeParse({ phoneNumber, ...(provider && { provider }) })
+    const problem = cells ? parsed.error?.issues[0]?.message : 'its quotes do not match'
+    if (problem !== undefined) problems.push(`line ${i + 1}: ${problem}`)
+    else if (parsed.data && !numbers.has(parsed.data.phoneNumber))
+      numbers.set(parsed.data.phoneNumber, parsed.data)
+  }
+  if (problems.length > 0)
+    throw new UsageError(`${file} is not imported\n${problems.slice(0, MAX_SHOWN_PROBLEMS).join('\n')}`)
+  if (numbers.size === 0) throw new UsageError(`${file} has no phone numbers`)
+  return [...numbers.values()]
 }
 
 await runAsProgram(import.meta.url, line, run)

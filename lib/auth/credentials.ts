@@ -25,9 +25,9 @@ export async function identify(request: Request, access: Access, now: Date): Pro
 
 async function callerOf(request: Request, access: Access, now: Date): Promise<Caller | undefined> {
   const bearer = bearerToken(request)
-  const apiKey =
-    request.headers.get('x-api-key')?.trim() ?? (bearer && API_KEY.test(bearer) ? bearer : undefined)
-  if (apiKey !== undefined) {
+  // A client whose key is not set yet sends an empty header.
+  const apiKey = request.headers.get('x-api-key')?.trim() || (bearer && API_KEY.test(bearer) && bearer)
+  if (apiKey) {
     const key = await findApiKey(apiKey, now)
     return key && { kind: 'service', id: `key:${key._id}`, key }
   }

@@ -16,13 +16,21 @@ export interface AccessClaims {
 }
 
 /**
+ * To be asked before anything is done that ends in a token.
+ *
+ * @throws {AppError} `not_configured` where the deployment has no secret.
+ */
+export function requireAuthSecret(): void {
+  signingKey()
+}
+
+/**
  * Signs an access token with the current secret.
  *
  * @throws {AppError} `not_configured` where the deployment has no secret.
  */
 export async function signAccessToken(claims: AccessClaims, ttlSeconds: number, now: Date): Promise<string> {
-  const [key] = keys()
-  if (!key) throw new AppError('not_configured', 'AUTH_SECRET is not set on this deployment.')
+  const key = signingKey()
   const issuedAt = Math.floor(now.getTime() / 1000)
   return new SignJWT({ sid: claims.sessionId, ver: claims.sessionVersion })
     .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid: key.id })
@@ -47,7 +55,6 @@ export async function verifyAccessToken(
       algorithms: [ALGORITHM],
       issuer: ISSUER,
       audience: AUDIENCE,
-      requiredClaims: ['sub', 'exp', 'sid', 'ver'],
       currentDate: now,
     })
     const { sub, sid, ver, exp } = payload
@@ -60,23 +67,28 @@ export async function verifyAccessToken(
   }
 }
 
+function signingKey(): Key {
+  const { authSecret } = env()
+  if (authSecret === undefined)
+    throw new AppError('not_configured', 'AUTH_SECRET is not set on this deployment.')
+  return keyOf(authSecret)
+}
+
 function secretOf(kid: string | undefined): Uint8Array {
-  const key = keys().find(candidate => candidate.id === kid)
+  const { authSecret, authSecretPrevious } = env()
+  const keys = [authSecret, authSecretPrevious].flatMap(secret => (secret === undefined ? [] : keyOf(secret)))
+  const key = keys.find(({ id }) => id === kid)
   if (!key) throw new errors.JWKSNoMatchingKey()
   return key.secret
 }
 
-/** The secrets of the environment, the signing one first; an id tells them apart without telling them. */
-function keys(): { id: string; secret: Uint8Array }[] {
-  const { authSecret, authSecretPrevious } = env()
-  return [authSecret, authSecretPrevious].flatMap(secret =>
-    secret === undefined
-      ? []
-      : [
-          {
-            id: createHash('sha256').update(`kid:${secret}`).digest('base64url').slice(0, 8),
-            secret: new TextEncoder().encode(secret),
-          },
-        ],
-  )
+interface Key {
+  /** Tells secrets apart without telling them. */
+  id: string
+  secret: Uint8Array
+}
+
+function keyOf(secret: string): Key {
+  const id = createHash('sha256').update(`kid:${secret}`).digest('base64url').slice(0, 8)
+  return { id, secret: new TextEncoder().encode(secret) }
 }

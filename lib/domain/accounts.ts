@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashPassword, NewPassword, needsRehash, verifyPassword } from '../auth/passwords.js'
-import { signAccessToken } from '../auth/tokens.js'
+import { requireAuthSecret, signAccessToken } from '../auth/tokens.js'
 import { env } from '../env.js'
 import { AppError, invalidField } from '../errors.js'
 import { enqueueAccountMail } from './account-mails.js'
@@ -88,9 +88,10 @@ export interface AccountRequest {
  * Creates an account and signs it in. In strict mode it answers the same (undefined) whether or not the address
  * is taken, and the address's owner learns of it by mail.
  *
- * @throws {AppError} `conflict` for a taken address, unless in strict mode.
+ * @throws {AppError} `conflict` for a taken address, unless in strict mode; `not_configured` without a secret.
  */
 export async function register(input: RegisterInput, request: AccountRequest): Promise<SignedIn | undefined> {
+  requireAuthSecret()
   const { email, name, phone } = input
   const passwordHash = await hashPassword(input.password)
   const created = await createUser({ email, passwordHash, name, phone }, request.now).catch(error => {
@@ -105,9 +106,10 @@ export async function register(input: RegisterInput, request: AccountRequest): P
  * Signs in with a password. An unknown address, a wrong password and a suspended account are one answer, at the
  * price of one comparison each.
  *
- * @throws {AppError} `unauthenticated`, or `rate_limited` after too many failures.
+ * @throws {AppError} `unauthenticated`, `rate_limited` after too many failures, `not_configured` without a secret.
  */
 export async function login(input: LoginInput, request: AccountRequest): Promise<SignedIn> {
+  requireAuthSecret()
   const user = await checkPassword(input.email, input.password, request)
   return signIn(user, input.tokenLife, request)
 }

@@ -35,7 +35,9 @@ export async function startDevelopment(root: string, shell: NodeJS.ProcessEnv): 
     const database = await openDatabase(settings)
     ending.push(database.close)
     const generations = keepGenerations(async () => {
-      const variables = await functionVariables(readSettings(root, shell), settings, database.uri)
+      // Nothing starts the functions before the server listens.
+      const own = { MONGO_URI: database.uri, APP_URL: `http://127.0.0.1:${server.port}` }
+      const variables = await functionVariables(readSettings(root, shell), settings, own)
       return startGeneration(root, variables)
     })
     const server = await startServer(settings.port, generations)
@@ -82,13 +84,20 @@ function withoutCredentials(uri: string): string {
 async function functionVariables(
   now: Settings,
   atStart: Settings,
-  mongoUri: string,
+  own: { MONGO_URI: string; APP_URL: string },
 ): Promise<NodeJS.ProcessEnv> {
   for (const name of ['port', 'dataDirectory', 'mongoUri'] as const)
     if (now[name] !== atStart[name])
       throw new UsageError('.env: another port or another database needs a restart of the development server')
   const secrets = await developmentSecrets(now.dataDirectory, now.variables)
-  const variables = { NODE_ENV: 'development', ...now.variables, ...secrets.values, MONGO_URI: mongoUri }
+  const variables = {
+    NODE_ENV: 'development',
+    ...now.variables,
+    ...secrets.values,
+    ...own,
+    APP_URL: now.variables.APP_URL?.trim() || own.APP_URL,
+    DATA_DIRECTORY: now.dataDirectory,
+  }
   return Object.fromEntries(Object.entries(variables).filter(([name]) => name !== 'MONGODB_URI'))
 }
 

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from './usage-error.js'
 
-const SECRETS = ['ADMIN_TOKEN', 'CRON_SECRET'] as const
+const SECRETS = ['ADMIN_TOKEN', 'CRON_SECRET', 'AUTH_SECRET'] as const
 
 export interface DevelopmentSecrets {
   file: string

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { UsageError } from '../dev/usage-error.js'
@@ -36,7 +37,8 @@ export async function runAsProgram(
   run: (typed: Typed) => Promise<void>,
 ): Promise<void> {
   const [, script = ''] = process.argv
-  if (pathToFileURL(script).href !== moduleUrl) return
+  // The runtime knows a module by its real path, and the script by the path that was typed.
+  if (pathToFileURL(realpathSync(script)).href !== moduleUrl) return
   try {
     const typed = parse(line, process.argv.slice(2))
     if (typed.has('help')) console.log(helpOf(line))

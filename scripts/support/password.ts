@@ -13,38 +13,50 @@ export async function passwordFromInput(): Promise<string> {
  * @throws {UsageError} without a terminal, or when the two differ.
  */
 export async function typedPassword(): Promise<string> {
-  if (!process.stdin.isTTY) throw new UsageError('there is no terminal to type on: use --password-stdin')
-  const password = await typeHidden('Password: ')
-  if ((await typeHidden('Again: ')) !== password) throw new UsageError('the two passwords differ')
-  return password
+  const { stdin } = process
+  if (!stdin.isTTY) throw new UsageError('there is no terminal to type on: use --password-stdin')
+  // Before the first prompt and over both: what is typed faster than asked for is not shown either.
+  stdin.setRawMode(true)
+  stdin.setEncoding('utf8')
+  try {
+    const password = await typeLine('Password: ')
+    if ((await typeLine('Again: ')) !== password) throw new UsageError('the two passwords differ')
+    return password
+  } finally {
+    stdin.setRawMode(false)
+    stdin.pause()
+  }
 }
 
 const INTERRUPT = '\u0003'
 const END = '\u0004'
 const BACKSPACE = new Set(['\u007f', '\b'])
 
-function typeHidden(prompt: string): Promise<string> {
+function typeLine(prompt: string): Promise<string> {
   const { stdin, stderr } = process
   stderr.write(prompt)
-  stdin.setRawMode(true)
-  stdin.setEncoding('utf8')
-  stdin.resume()
   return new Promise((resolve, reject) => {
     let typed = ''
-    function end(finish: () => void) {
-      stdin.off('data', read)
-      stdin.setRawMode(false)
+    function end(rest: string, finish: () => void) {
+      stdin.off('data', take)
       stdin.pause()
+      // Both lines may be pasted at once: the rest is the next prompt's.
+      stdin.unshift(rest)
       stderr.write('\n')
       finish()
     }
-    function read(chunk: string) {
+    function take(chunk: string) {
+      let taken = 0
       for (const character of chunk) {
-        if (character === INTERRUPT) return end(() => reject(new UsageError('interrupted')))
-        if (character === '\r' || character === '\n' || character === END) return end(() => resolve(typed))
-        typed = BACKSPACE.has(character) ? typed.slice(0, -1) : typed + character
+        taken += character.length
+        const rest = chunk.slice(taken)
+        if (character === INTERRUPT) return end(rest, () => reject(new UsageError('interrupted')))
+        if (character === '\r' || character === '\n' || character === END)
+          return end(rest, () => resolve(typed))
+        typed = BACKSPACE.has(character) ? typed.replace(/.$/u, '') : typed + character
       }
     }
-    stdin.on('data', read)
+    stdin.on('data', take)
+    stdin.resume()
   })
 }

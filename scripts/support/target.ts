@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
+import { AppError } from '../../lib/errors.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags } from './command.js'
@@ -29,7 +30,10 @@ export interface Target {
 
 /**
  * Works on the database that `MONGO_URI` names, else on the embedded one of `DATA_DIRECTORY`: the running one if
- * there is one, else one that is opened for the while. The product's own connection leads there.
+ * there is one, else one that is opened for the while. The product's own connection leads there, from its first
+ * use on.
+ *
+ * @throws {Error} naming the database where it cannot be reached.
  */
 export async function withTarget<T>(work: (target: Target) => Promise<T>): Promise<T> {
   const settings = readSettings(process.cwd(), process.env)
@@ -44,33 +48,33 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>): Promi
   try {
     const databaseName = databaseNameOf(opened.uri)
     const hosts = hostsOf(opened.uri)
-    return await work({
-      description: `${databaseName} on ${hosts.map(host => host.name).join(', ')}`,
-      databaseName,
-      local: hosts.every(host => host.isLoopback),
-    })
+    const description = `${databaseName} on ${hosts.map(host => host.name).join(', ')}`
+    return await work({ description, databaseName, local: hosts.every(host => host.isLoopback) }).catch(
+      error => {
+        if (!(error instanceof AppError) || error.code !== 'unavailable') throw error
+        throw new Error(`${description} cannot be reached`, { cause: error })
+      },
+    )
   } finally {
     await closeDatabase()
     await opened.close()
   }
 }
 
+/** Says that nothing is written, and what writes. */
+export function announceDryRun(target: Target, hint: string): void {
+  console.error(`Dry run on ${target.description}: nothing is written. ${hint}`)
+}
+
 /**
- * Says where a script is about to write, and asks for the name of a database that is not on this machine. Returns
- * whether to write.
+ * Says where a script is about to write, and asks for the name of a database that is not on this machine. Nothing
+ * is asked of the database itself.
  *
  * @throws {UsageError} when the name is not given or another.
  */
-export async function confirmWrite(
-  target: Target,
-  { apply, yes }: { apply: boolean; yes: string | undefined },
-): Promise<boolean> {
-  if (!apply) {
-    console.error(`Dry run on ${target.description}: nothing is written. --apply writes.`)
-    return false
-  }
+export async function confirmWrite(target: Target, yes: string | undefined): Promise<void> {
   console.error(`Writing to ${target.description}.`)
-  if (target.local || yes === target.databaseName) return true
+  if (target.local || yes === target.databaseName) return
   if (yes !== undefined) throw new UsageError(`--yes says ${yes}, but the database is ${target.databaseName}`)
   if (!process.stdin.isTTY)
     throw new UsageError(`this database is not on this machine: confirm it with --yes ${target.databaseName}`)
@@ -78,20 +82,25 @@ export async function confirmWrite(
   const typed = await terminal.question(`Type the name of the database to go on: `)
   terminal.close()
   if (typed.trim() !== target.databaseName) throw new UsageError('another name was typed: nothing is written')
-  return true
 }
 
+/**
+ * Opens the database of a directory, or finds the server that has it open. The lock decides, not the address that
+ * a server leaves beside it: one that was killed leaves it behind, for a port that may be anybody's by now.
+ */
 async function openEmbedded(dataDirectory: string): Promise<{ uri: string; close(): Promise<void> }> {
-  const running = await readFile(join(dataDirectory, 'db.uri'), 'utf8').catch(() => '')
-  if (running.trim() !== '' && (await answers(running.trim())))
-    return { uri: running.trim(), close: async () => {} }
   const { serveDirectory } = await import('../embedded-db/serve-directory.js')
-  return serveDirectory({ directory: dataDirectory })
+  try {
+    return await serveDirectory({ directory: dataDirectory })
+  } catch (error) {
+    const uri = (await readFile(join(dataDirectory, 'db.uri'), 'utf8').catch(() => '')).trim()
+    if (uri === '' || !(await answers(uri))) throw error
+    return { uri, close: async () => {} }
+  }
 }
 
-/** A server that was killed leaves its address behind. */
 async function answers(uri: string): Promise<boolean> {
-  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 1_000 })
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 5_000 })
   try {
     await client.db('admin').command({ ping: 1 })
     return true

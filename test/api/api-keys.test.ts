@@ -168,6 +168,7 @@ describe('a key', () => {
       { 'x-api-key': ` ${key} ` },
     ])
       expect((await listLeads(headers)).status).toBe(200)
+    expect((await listLeads({ 'x-api-key': ' ', ...asha.headers })).status).toBe(200)
     const { key: revoked, apiKey } = await make(asha.token)
     await revoke(asha.token, apiKey.id)
     expect((await listLeads({ ...by(revoked), ...asha.headers })).status).toBe(401)

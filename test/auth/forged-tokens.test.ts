@@ -197,6 +197,8 @@ describe('a secret that was replaced', () => {
 
     expect(await without.status(token)).toBe(401)
     await expect(without.signIn()).rejects.toMatchObject({ code: 'not_configured' })
+    const unfinished = await deploy({ AUTH_SECRET: '', AUTH_SECRET_PREVIOUS: old })
+    await expect(unfinished.signIn()).rejects.toMatchObject({ code: 'not_configured' })
   })
 
   it('is not told by its id', async () => {

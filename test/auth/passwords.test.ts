@@ -34,6 +34,7 @@ describe('a password that somebody chooses', () => {
 
   it.each([
     ['7 characters', 'abcdefg'],
+    ['7 characters of 28 bytes', '🔑'.repeat(7)],
     ['73 bytes', 'x'.repeat(73)],
     ['75 bytes of 25 characters', 'अ'.repeat(25)],
     ['1,000 bytes', 'x'.repeat(1_000)],
@@ -42,6 +43,10 @@ describe('a password that somebody chooses', () => {
     ['a NUL within', 'abcd\0efgh'],
   ])('may not have %s', (_, password) => {
     expect(accepts(password)).toBe(false)
+  })
+
+  it('is told once what is wrong with it', () => {
+    expect(NewPassword.safeParse('short').error?.issues).toHaveLength(1)
   })
 
   it('may be common, as the documented examples of the old system are', () => {

@@ -147,6 +147,7 @@ describe('a link to reset', () => {
     const { status, body } = await reset(token)
 
     expect([status, body]).toEqual([200, { success: true, message: expect.any(String), data: null }])
+    expect(await testDatabase().db.collection('refreshtokens').countDocuments()).toBe(0)
     for (const access of [asha.token, elsewhere.token])
       expect((await api.me({ token: access })).status).toBe(401)
     for (const refreshToken of [asha.refreshToken, elsewhere.refreshToken])

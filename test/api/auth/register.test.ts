@@ -154,6 +154,23 @@ describe('a taken address', () => {
   })
 })
 
+describe('a deployment without a secret', () => {
+  it('says so before anything is done', async () => {
+    const { user } = await createTestUser()
+    const unable = await deployAuth({ AUTH_SECRET: '' })
+    const answers = [
+      await unable.post('auth/register', { email: newEmail(), password }),
+      await unable.post('auth/login', { email: user.email, password: TEST_PASSWORD }),
+      await unable.post('auth/login', { email: user.email, password: 'wrong password' }),
+    ]
+
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 501, body: { code: 'not_configured' } })
+    expect(await storedUsers()).toHaveLength(1)
+    expect(await testDatabase().db.collection('refreshtokens').countDocuments()).toBe(1)
+  })
+})
+
 describe('strict sign-up', () => {
   it('answers a new and a taken address alike, without a token, and writes to both owners', async () => {
     const strict = await deployAuth({ AUTH_STRICT_SIGNUP: 'true' })

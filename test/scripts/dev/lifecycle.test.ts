@@ -33,7 +33,7 @@ describe('the start', () => {
     })
     expect(dev.output()).toMatch(/^1 function in .*$/m)
     expect(dev.output()).toMatch(/^Database: mongodb:\/\/127\.0\.0\.1:1\/named$/m)
-    expect(dev.output()).toContain('ADMIN_TOKEN, CRON_SECRET in ./.data/secrets.json')
+    expect(dev.output()).toContain('ADMIN_TOKEN, CRON_SECRET, AUTH_SECRET in ./.data/secrets.json')
     expect(dev.output()).not.toContain('hidden')
     expect(dev.output().trimEnd().split('\n').at(-1)).toBe(`ready ${dev.url}`)
   })

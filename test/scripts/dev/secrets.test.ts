@@ -15,7 +15,8 @@ it('makes them once, for their owner only, and keeps them', async () => {
 
   expect(first.values.ADMIN_TOKEN).toMatch(/^[0-9a-f]{64}$/)
   expect(first.values.CRON_SECRET).toMatch(/^[0-9a-f]{64}$/)
-  expect(first.values.CRON_SECRET).not.toBe(first.values.ADMIN_TOKEN)
+  expect(first.values.AUTH_SECRET).toMatch(/^[0-9a-f]{64}$/)
+  expect(new Set(Object.values(first.values)).size).toBe(3)
   expect(second).toEqual(first)
   expect(JSON.parse(readFileSync(first.file, 'utf8'))).toEqual(first.values)
   expect(statSync(first.file).mode & 0o777).toBe(0o600)
@@ -24,7 +25,7 @@ it('makes them once, for their owner only, and keeps them', async () => {
 it('leaves alone what the environment gives, and what else is in the file', async () => {
   const directory = dataDirectory()
   const { file, values } = await developmentSecrets(directory, { ADMIN_TOKEN: 'given' })
-  expect(Object.keys(values)).toEqual(['CRON_SECRET'])
+  expect(Object.keys(values)).toEqual(['CRON_SECRET', 'AUTH_SECRET'])
 
   writeFileSync(file, JSON.stringify({ ...values, OTHER: 'kept' }))
   await developmentSecrets(directory, {})

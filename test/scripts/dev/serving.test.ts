@@ -56,7 +56,10 @@ describe('what a function gets', () => {
       MONGO_URI: UNUSED_DATABASE.MONGO_URI,
       ADMIN_TOKEN: secrets.ADMIN_TOKEN,
       CRON_SECRET: 'given-cron-secret',
+      AUTH_SECRET: secrets.AUTH_SECRET,
       NODE_ENV: 'development',
+      DATA_DIRECTORY: data,
+      APP_URL: dev.url,
     })
     expect(variables).not.toHaveProperty('MONGODB_URI')
     expect(secrets).not.toHaveProperty('CRON_SECRET')

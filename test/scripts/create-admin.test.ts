@@ -1,0 +1,97 @@
+import { beforeEach, expect, it } from 'vitest'
+import usersRoute from '../../api/admin/users/index.js'
+import loginRoute from '../../api/auth/login.js'
+import { findSessionUser } from '../../lib/domain/sessions.js'
+import { users } from '../../lib/domain/users.js'
+import { emptyDatabase, testDatabase } from '../support/database.js'
+import { call } from '../support/request.js'
+import { createTestUser } from '../support/users.js'
+import { runScript } from './support/run-script.js'
+
+/** On a noisy machine a process may take seconds to start. */
+const PATIENCE = { timeout: 120_000 }
+
+const findByEmail = async (email: string) => (await users.open()).findOne({ email })
+
+async function logIn(email: string, password: string) {
+  const options = { body: { email, password } }
+  return call<{ token: string }>(loginRoute, 'POST', '/api/auth/login', options)
+}
+
+beforeEach(() => emptyDatabase())
+
+it('creates an admin who can log in, by a password that is piped in', PATIENCE, async () => {
+  const args = ['--email', 'Root@Example.com', '--name', 'Root', '--password-stdin']
+
+  const { code, output, told } = await runScript('create-admin', args, { input: 'correct horse\nnot this\n' })
+
+  expect({ code, output }).toEqual({ code: 0, output: '' })
+  expect(told).toContain(`Writing to ${testDatabase().name} on `)
+  expect(told).toContain('root@example.com is a new admin.')
+  expect(told).not.toContain('correct horse')
+  expect(await findByEmail('root@example.com')).toMatchObject({
+    name: 'Root',
+    role: 'admin',
+    status: 'active',
+  })
+  const { status, body } = await logIn('root@example.com', 'correct horse')
+  expect(status).toBe(200)
+  expect((await call(usersRoute, 'GET', '/api/admin/users', { token: body.token })).status).toBe(200)
+})
+
+it('gives the role to an account that exists, and leaves its password', PATIENCE, async () => {
+  const { user, sessionId, password } = await createTestUser({ name: 'Asha' })
+  const suspended = await createTestUser({ status: 'suspended' })
+
+  const [made, stays] = await Promise.all([
+    runScript('create-admin', ['--email', user.email, '--name', 'Other']),
+    runScript('create-admin', ['--email', suspended.user.email]),
+  ])
+
+  expect([made.code, stays.code]).toEqual([0, 0])
+  expect(made.told).toContain('has an account: it becomes an admin. Its password stays as it is.')
+  expect(stays.told).toContain('it becomes an admin, and stays suspended.')
+  expect(await findByEmail(user.email)).toMatchObject({
+    name: 'Asha',
+    role: 'admin',
+    passwordHash: user.passwordHash,
+  })
+  expect(await findSessionUser(String(user._id), sessionId, 0, new Date())).toBeUndefined()
+  expect((await logIn(user.email, password)).status).toBe(200)
+  expect((await logIn(suspended.user.email, password)).status).toBe(401)
+})
+
+it('creates nobody without a good password', PATIENCE, async () => {
+  const attempts = await Promise.all([
+    runScript('create-admin', ['--email', 'a@example.com', '--password-stdin'], { input: 'short' }),
+    runScript('create-admin', ['--email', 'a@example.com']),
+    runScript('create-admin', ['--email', 'a@example.com', '--password-stdin'], {
+      input: 'password123',
+      env: { MONGO_URI: testDatabase().uri, PASSWORD_BLOCKLIST: 'true' },
+    }),
+  ])
+
+  expect(attempts.map(({ code }) => code)).toEqual([2, 2, 2])
+  expect(attempts.map(({ told }) => told.trimEnd().split('\n').at(-1))).toEqual([
+    'npm run create-admin --: the password must have at least 8 characters',
+    'npm run create-admin --: there is no terminal to type on: use --password-stdin',
+    'npm run create-admin --: the password is one of the most common passwords: choose another',
+  ])
+  expect(await findByEmail('a@example.com')).toBeNull()
+})
+
+it('writes nothing in a dry run', PATIENCE, async () => {
+  const { user, sessionId } = await createTestUser()
+
+  const runs = await Promise.all(
+    [user.email, 'new@example.com'].map(email => runScript('create-admin', ['--email', email, '--dry-run'])),
+  )
+
+  for (const { code, told } of runs) {
+    expect(code).toBe(0)
+    expect(told).toContain('nothing is written. It writes without --dry-run.')
+  }
+  expect(await findByEmail(user.email)).toEqual(user)
+  expect(await findByEmail('new@example.com')).toBeNull()
+  expect(await findSessionUser(String(user._id), sessionId, 0, new Date())).toBeDefined()
+})

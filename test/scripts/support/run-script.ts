@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { testDatabase } from '../../support/database.js'
+import { makeTestProject } from './project.js'
+
+const scripts = join(import.meta.dirname, '..', '..', '..', 'scripts')
+
+export interface ScriptRun {
+  code: number | null
+  /** What another program would read. */
+  output: string
+  /** What the person at the terminal is told. */
+  told: string
+}
+
+export interface RunOptions {
+  /** In place of the test's own database, which is the default. */
+  env?: Record<string, string>
+  /** What is piped in; nothing by default. */
+  input?: string
+  /** Where it is started; an empty directory by default. */
+  cwd?: string
+  /** The directory of the scripts, as it was typed. */
+  directory?: string
+}
+
+/** Runs a script in a process of its own, without a terminal and with nothing of this environment. */
+export async function runScript(
+  name: 'create-admin' | 'api-key' | 'phone-numbers',
+  args: readonly string[],
+  { env = { MONGO_URI: testDatabase().uri }, input = '', cwd, directory = scripts }: RunOptions = {},
+): Promise<ScriptRun> {
+  const { PATH = '', HOME = '' } = process.env
+  const tsx = import.meta.resolve('tsx')
+  const child = spawn(process.execPath, ['--import', tsx, join(directory, `${name}.ts`), ...args], {
+    cwd: cwd ?? makeTestProject({}).root,
+    env: { PATH, HOME, BCRYPT_COST: '4', ...env },
+  })
+  const closed = once(child, 'close')
+  // A script that reads nothing may have ended before.
+  child.stdin.on('error', () => {}).end(input)
+  const [output, told] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = await closed
+  return { code, output, told }
+}
