@@ -95,15 +95,13 @@ describe('a role', () => {
   it('is in force with the next login, and an admin’s account works where operators work', async () => {
     const asha = await createTestUser()
     const leads = ({ token }: { token: string }) => call(leadsRoute, 'GET', '/api/leads', { token })
-    await testDatabase()
-      .db.collection('leads')
-      .insertOne({
-        microsite: 'a',
-        createdAt: new Date(),
-        status: 'new',
-        quarantined: false,
-        conversation: [],
-      })
+    await testDatabase().db.collection('leads').insertOne({
+      microsite: 'a',
+      createdAt: new Date(),
+      status: 'new',
+      quarantined: false,
+      conversation: [],
+    })
     expect((await leads(asha)).body).toMatchObject({ items: [] })
 
     await change(asha.user._id, { role: 'admin' })
