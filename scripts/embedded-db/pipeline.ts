@@ -14,6 +14,8 @@ export interface Pipeline {
   execution: Execution
   /** The stages left after the query; with none, the results are stored documents as they are. */
   rest: Stage[]
+  /** The same as they were given. */
+  restGiven: readonly Value[]
 }
 
 /** Splits a pipeline after the `$match`, `$sort`, `$skip` and `$limit` at its start. Throws what its stages throw. */
@@ -25,8 +27,9 @@ export function planPipeline(
   options: Pick<Query, 'hint' | 'deadline'> = {},
 ): Pipeline {
   const { query, used } = leadingQuery(stages)
-  const rest = stages.slice(used).map(stage => compileStage(stage, context, read))
-  return { execution: new Execution(collection, { ...query, ...options }, context), rest }
+  const restGiven = stages.slice(used)
+  const rest = restGiven.map(stage => compileStage(stage, context, read))
+  return { execution: new Execution(collection, { ...query, ...options }, context), rest, restGiven }
 }
 
 export function runPipeline({ execution, rest }: Pipeline): Iterable<Doc> {

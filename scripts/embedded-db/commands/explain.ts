@@ -1,6 +1,5 @@
 import { CommandError } from '../errors.js'
 import { Options } from '../options.js'
-import { runPipeline } from '../pipeline.js'
 import { Execution } from '../query.js'
 import { field, isDoc, namesOf, plain, withField } from '../values.js'
 import { aggregatePipeline } from './aggregate.js'
@@ -45,26 +44,26 @@ export const explain: Command = {
 }
 
 function explainPipeline(request: Request, runs: boolean): object {
-  const pipeline = aggregatePipeline(request)
+  const { execution, restGiven } = aggregatePipeline(request)
   const { namespace } = readable(request)
-  if (pipeline.rest.length === 0) return explainQuery(pipeline.execution, namespace, runs)
-  const started = Date.now()
-  const nReturned = runs ? [...runPipeline(pipeline)].length : undefined
-  const cursor = {
-    ...planOf(pipeline.execution, namespace),
-    ...statsOf(pipeline.execution, undefined, started, runs),
-  }
-  return { stages: [{ $cursor: cursor }, { rest: pipeline.rest.length, nReturned }] }
+  const query = explainQuery(execution, namespace, runs)
+  return restGiven.length === 0 ? query : { stages: [{ $cursor: query }, ...restGiven] }
 }
 
 function explainQuery(execution: Execution, namespace: string, runs: boolean): object {
+  const plan = { explainVersion: '1', ...planOf(execution, namespace) }
+  if (!runs) return plan
   const started = Date.now()
-  const nReturned = runs ? [...execution.run()].length : 0
-  return {
-    explainVersion: '1',
-    ...planOf(execution, namespace),
-    ...statsOf(execution, nReturned, started, runs),
+  const nReturned = [...execution.run()].length
+  const { keys, documents } = execution.effort
+  const executionStats = {
+    executionSuccess: true,
+    nReturned,
+    executionTimeMillis: Date.now() - started,
+    totalKeysExamined: keys,
+    totalDocsExamined: documents,
   }
+  return { ...plan, executionStats }
 }
 
 function planOf({ plan, sort, query }: Execution, namespace: string): object {
@@ -93,24 +92,6 @@ function planOf({ plan, sort, query }: Execution, namespace: string): object {
   if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage }
   if (query.limit) stage = { stage: 'LIMIT', limitAmount: query.limit, inputStage: stage }
   return { queryPlanner: { namespace, winningPlan: stage, rejectedPlans: [] } }
-}
-
-function statsOf(
-  { effort }: Execution,
-  nReturned: number | undefined,
-  started: number,
-  runs: boolean,
-): object {
-  if (!runs) return {}
-  return {
-    executionStats: {
-      executionSuccess: true,
-      ...(nReturned === undefined ? {} : { nReturned }),
-      executionTimeMillis: Date.now() - started,
-      totalKeysExamined: effort.keys,
-      totalDocsExamined: effort.documents,
-    },
-  }
 }
 
 function statementExecution(request: Request, name: string): Execution {

@@ -203,8 +203,9 @@ async function removeOlder(directory: string, generation: number): Promise<void>
   }
 }
 
-/** A name in a directory is durable only when the directory is. */
+/** A name in a directory is durable only when the directory is; Windows has no such thing and sees to it itself. */
 async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return
   const handle = await open(directory, 'r')
   try {
     await handle.sync()
