@@ -1,6 +1,5 @@
-import { hashPassword, NewPassword } from '../lib/auth/passwords.js'
-import { administerUser } from '../lib/domain/user-administration.js'
-import { createUser, Email, findUserByEmail, statusOf, type User, UserName } from '../lib/domain/users.js'
+import { AdminInput, administerUser, createAdmin } from '../lib/domain/user-administration.js'
+import { findUserByEmail, statusOf, type User } from '../lib/domain/users.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { parseFlag } from './support/flags.js'
@@ -21,8 +20,8 @@ const line: CommandLine = {
 
 /** Makes an admin of the account with an address; of a new one, if there is none. */
 export async function run(typed: Typed): Promise<void> {
-  const email = parseFlag(Email, 'email', typed.text('email'))
-  const name = parseFlag(UserName.optional(), 'name', typed.text('name'))
+  const email = parseFlag(AdminInput.shape.email, 'email', typed.text('email'))
+  const name = parseFlag(AdminInput.shape.name, 'name', typed.text('name'))
   await withTarget(async target => {
     const dryRun = typed.has('dry-run')
     // Before the first look at the database: it may be one that nobody meant.
@@ -35,10 +34,9 @@ export async function run(typed: Typed): Promise<void> {
       await administerUser(existing._id.toHexString(), { role: 'admin' }, new Date())
     } else {
       const password = typed.has('password-stdin') ? await passwordFromInput() : await typedPassword()
-      const accepted = NewPassword.safeParse(password)
+      const accepted = AdminInput.shape.password.safeParse(password)
       if (!accepted.success) throw new UsageError(`the password ${accepted.error.issues[0]?.message}`)
-      const passwordHash = await hashPassword(accepted.data)
-      await createUser({ email, passwordHash, name }, new Date(), 'admin')
+      await createAdmin({ email, password: accepted.data, name }, new Date())
     }
     console.error('Done.')
   })

@@ -1,9 +1,34 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { hashPassword, NewPassword } from '../auth/passwords.js'
 import { after, Cursor, newestFirst, page } from '../db/keyset.js'
 import { AppError } from '../errors.js'
 import { forgetSessions } from './sessions.js'
-import { Email, PublicUser, Role, toPublicUser, type User, UserStatus, users } from './users.js'
+import {
+  createUser,
+  Email,
+  PublicUser,
+  Role,
+  toPublicUser,
+  type User,
+  UserName,
+  UserStatus,
+  users,
+} from './users.js'
+
+/** A new admin. Only who runs a script on the deployment's database makes one. */
+export const AdminInput = z.object({ email: Email, password: NewPassword, name: UserName.optional() })
+
+/**
+ * Creates an account with the role admin.
+ *
+ * @throws {AppError} `conflict` when the address is taken, `unavailable` while the database is away.
+ */
+export async function createAdmin(input: z.infer<typeof AdminInput>, now: Date): Promise<PublicUser> {
+  const { email, password, name } = input
+  const passwordHash = await hashPassword(password)
+  return toPublicUser(await createUser({ email, passwordHash, name }, now, 'admin'))
+}
 
 export const UserFilter = z.object({
   email: Email.optional(),

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
-import { AppError } from '../../lib/errors.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags } from './command.js'
@@ -49,10 +48,12 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>): Promi
     const databaseName = databaseNameOf(opened.uri)
     const hosts = hostsOf(opened.uri)
     const description = `${databaseName} on ${hosts.map(host => host.name).join(', ')}`
-    return await work({ description, databaseName, local: hosts.every(host => host.isLoopback) }).catch(
-      error => {
-        if (!(error instanceof AppError) || error.code !== 'unavailable') throw error
-        throw new Error(`${description} cannot be reached`, { cause: error })
+    const local = hosts.every(host => host.isLoopback)
+    return await work({ description, databaseName, local }).catch(
+      (error: { code?: unknown; cause?: unknown }) => {
+        if (error.code !== 'unavailable') throw error
+        const [reason = ''] = error.cause instanceof Error ? error.cause.message.split('\n', 1) : []
+        throw new Error(`${description} cannot be reached: ${reason}`)
       },
     )
   } finally {

@@ -74,7 +74,12 @@ const declared = served.flatMap(route =>
   })),
 )
 
-beforeAll(() => emptyDatabase())
+const headersOf = new Map<CallerName, HeadersOf>()
+
+beforeAll(async () => {
+  await emptyDatabase()
+  for (const name of EVERYBODY) headersOf.set(name, headersOf.get(name) ?? {})
+})
 
 it('knows a route of each kind of access', () => {
   const used = new Set(declared.map(({ declaration }) => declaration.access))
