@@ -90,7 +90,8 @@ it('keeps everything that was acknowledged when the server is killed', PATIENCE,
   const { status, body } = await listLeads(after)
   expect(status).toBe(200)
   expect(body).toMatchObject({ total: 1, nextCursor: null })
-  expect(body.items).toEqual([captured.body.lead])
+  // The link to the phone's other submissions is made after the answer: it may be there by now or not yet.
+  expect(body.items).toMatchObject([captured.body.lead])
   expect((await listLeads(after, 'x'.repeat(64))).status).toBe(401)
 
   const [sessions, events] = await readBeside(uriFile, db =>
@@ -101,7 +102,7 @@ it('keeps everything that was acknowledged when the server is killed', PATIENCE,
   expect(events.map(({ _id }) => String(_id)).sort()).toEqual(recorded.sort())
 
   const again = await send<LeadAnswer>(after, '/api/leads', submission)
-  expect(again).toEqual(captured)
+  expect(again).toMatchObject(captured)
   expect((await listLeads(after)).body.total).toBe(1)
 })
 
