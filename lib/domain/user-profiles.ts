@@ -4,6 +4,7 @@ import { collection } from '../db/collection.js'
 import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
+import { Subscription } from './subscriptions.js'
 import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
 
 export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
@@ -71,7 +72,7 @@ export const UserProfile = z.object({
   phoneAssignmentId: z.instanceof(ObjectId).optional(),
   preferences: Preferences.partial().optional(),
   businessInfo: BusinessInfo.optional(),
-  subscription: z.object({ plan: z.string() }).optional(),
+  subscription: Subscription.optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })

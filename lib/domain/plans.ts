@@ -1,0 +1,19 @@
+import { z } from 'zod'
+
+export const PlanName = z.enum(['free', 'basic', 'premium', 'enterprise'])
+export type PlanName = z.infer<typeof PlanName>
+
+/** How many calls and minutes a month; null is any number. */
+export const PlanLimits = z.object({
+  calls: z.number().int().nullable(),
+  minutes: z.number().int().nullable(),
+})
+export type PlanLimits = z.infer<typeof PlanLimits>
+
+/** What each plan allows a month. The only place that knows. */
+export const plans = {
+  free: { calls: 10, minutes: 30 },
+  basic: { calls: 100, minutes: 300 },
+  premium: { calls: 1_000, minutes: 3_000 },
+  enterprise: { calls: null, minutes: null },
+} as const satisfies Record<PlanName, PlanLimits>
