@@ -64,7 +64,7 @@ function answerConfiguration({ input, facts }: Question): TopicAnswer {
   return lacking(`I do not know of ${asked.label} here.`, all)
 }
 
-const priceText = ({ configuration, price }: PropertyFacts['prices'][number]) => `${configuration}: ${price}`
+const priceText = ({ configuration, price }: PropertyFacts['prices'][number]) => `${configuration} (${price})`
 
 interface AskedConfiguration {
   label: string
