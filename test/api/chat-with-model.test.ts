@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import chatRoute from '../../api/chat.js'
 import { leads } from '../../lib/domain/leads.js'
 import { rateCounters } from '../../lib/domain/rate-counters.js'
@@ -45,11 +45,17 @@ const propertyInfo = {
 const from = (number: number) => ({ ip: `198.51.100.${number}` })
 
 beforeEach(async () => {
+  // Noon: no day of the budget ends while a test counts.
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date().setUTCHours(12, 0) })
   await emptyDatabase()
   await (await widgetConfigs.open()).insertOne(storedWidgetConfig({ propertyInfo, agentName: 'Riya' }))
   model.answer(response => send(response, 200, completion('A 3.5 BHK is **₹1.3 Cr**.')))
   model.asked.length = 0
   vi.spyOn(console, 'error').mockImplementation(() => {})
+})
+
+afterEach(() => {
+  vi.useRealTimers()
 })
 
 const lastPrompt = () => model.asked.at(-1)?.body.messages ?? []
