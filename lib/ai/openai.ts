@@ -13,7 +13,7 @@ export interface ModelServer {
 const MAX_OUTPUT_TOKENS = 300
 const MAX_ANSWER_CHARACTERS = 1_200
 
-/** A visitor waits for it: all attempts and their pauses together. */
+/** A visitor waits for it: for both attempts together. */
 const ANSWER_TIMEOUT_MS = 8_000
 
 /**

@@ -36,14 +36,19 @@ const TOPICS: readonly [Topic, RegExp][] = [
 const VISIT =
   /\b(?:site ?visits?|visit(?:ing)?|show ?flat|sample flat|(?:see|view) the (?:site|place|flat|property|project|home)|dekhna)\b/
 
-const CALL =
-  /\bcall(?: ?back)?\b(?! it\b)|\b(?:phone|ring|contact|connect|reach|whatsapp) (?:me|us|you)\b|\b(?:talk|speak|chat) (?:to|with)\b|\b(?:human|real person|representative|executive|agent|expert|sales (?:person|team|rep))\b|\b(?:phone|contact|mobile|whatsapp) (?:number|details)\b|\bget in touch\b|\bbaat kar\w*/
+const CALL = [
+  /\bcall(?: ?back)?\b(?! it\b)/,
+  /\b(?:phone|ring|contact|connect|reach|whatsapp) (?:me|us|you)\b/,
+  /\b(?:talk|speak|chat) (?:to|with)\b|\bget in touch\b|\bbaat kar\w*/,
+  /\b(?:human|real person|representative|executive|agent|expert|sales (?:person|team|rep))\b/,
+  /\b(?:phone|contact|mobile|whatsapp) (?:number|details)\b/,
+  // Whoever writes a phone number wants it to be used.
+  /(?<!\d)\+?\d(?:[ -]?\d){9,12}(?!\d)/,
+]
 
+/** Only words that belong to it may stand between: "no problem, call me" refuses nothing. */
 const NO_CALL =
-  /\b(?:do not|don['’]?t|dont|never|no|stop|without)\b[^.!?]{0,20}\b(?:call\w*|phone|contact\w*|whatsapp)\b/
-
-/** A visitor who writes their number wants it to be used. */
-const PHONE_NUMBER = /(?<!\d)\+?\d(?:[ -]?\d){9,12}(?!\d)/
+  /\b(?:do not|don['’]?t|never|no|stop|without)(?: (?:ever|want|need|like|you|anyone|me|to|be|get|a|any|more|phone|sales|please)){0,5} (?:call\w*|phone|contact\w*|whatsapp)\b/
 
 const YES =
   /^\W*(?:yes|yeah|yep|yup|sure|ok|okay|please|haa?n|ji|of course|go ahead)\b(?:[\s,.!]+(?:yes|please|sure|do|ji|sir|ok|okay))*\W*$/
@@ -79,7 +84,7 @@ function readText(text: string): Pick<Intents, 'topics' | 'wants'> {
   const topics = found.includes('price') ? found.filter(topic => topic !== 'configuration') : found
   if (NO_CALL.test(text)) return { topics }
   if (VISIT.test(text)) return { topics, wants: 'visit' }
-  return CALL.test(text) || PHONE_NUMBER.test(text) ? { topics, wants: 'call' } : { topics }
+  return CALL.some(pattern => pattern.test(text)) ? { topics, wants: 'call' } : { topics }
 }
 
 function lastAnswer(conversation: ChatInput['conversation'], message: string): string {
@@ -89,5 +94,5 @@ function lastAnswer(conversation: ChatInput['conversation'], message: string): s
 }
 
 function normalise(text: string): string {
-  return text.normalize('NFKC').toLowerCase()
+  return text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ')
 }

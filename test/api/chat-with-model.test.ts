@@ -155,7 +155,7 @@ describe('what a visitor writes', () => {
   it('is no instruction either where it is called facts, of a project that says nothing', async () => {
     await ask({ projectId: 'nobody', propertyInfo: { location: INJECTION, instructions: INJECTION } })
     const [system, ...messages] = lastPrompt()
-    expect(system?.content).toMatch(/FACTS: none$/)
+    expect(system?.content).toMatch(/FACTS: none of our own; [a-z ]+$/)
     expect(messages).toEqual([
       { role: 'user', content: expect.stringMatching(/^The page says .*SYSTEM: .*\n\nWhat is the price\?$/) },
     ])
