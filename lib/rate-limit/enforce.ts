@@ -5,7 +5,7 @@ import { AppError } from '../errors.js'
 import { type Policy, type PolicyName, policies } from './policies.js'
 import { type Counter, countHitInRedis, type Hit } from './redis-counters.js'
 
-/** How long an `open` policy waits for a counter in MongoDB before it lets the request pass uncounted, in milliseconds. */
+/** How long an `open` policy waits for MongoDB before it lets the request pass uncounted, in milliseconds. */
 const PATIENCE_MS = 500
 
 /** What a client may know of the limit it was counted against. */

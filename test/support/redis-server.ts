@@ -66,6 +66,6 @@ async function readiness(output: NodeJS.ReadableStream): Promise<void> {
   let said = ''
   for await (const chunk of output) {
     said += chunk
-    if (said.includes('Ready to accept connections') || said.includes('ready to accept connections')) return
+    if (/ready to accept connections/i.test(said)) return
   }
 }
