@@ -22,6 +22,18 @@ const Origin = z.string().transform((text, context) => {
   return url.origin
 })
 
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]']
+
+// The token goes with every request; what fetch says of credentials in a URL would have them in the log.
+const RedisUrl = z.string().refine(text => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPrivate =
+    url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.includes(url.hostname))
+  return isPrivate && url.username === '' && url.password === ''
+}, 'must be a URL like https://name.upstash.io')
+
+const RedisToken = z.string().regex(/^[!-~]+$/, 'must be a token, without spaces')
+
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
 /** A duration like `15m` or `7d`, in seconds. */
@@ -86,6 +98,11 @@ const Variables = z.object({
     .positive('must be above 0')
     .max(1_000_000, 'must be at most 1,000,000')
     .default(1),
+  UPSTASH_REDIS_REST_URL: RedisUrl.optional(),
+  UPSTASH_REDIS_REST_TOKEN: RedisToken.optional(),
+  KV_REST_API_URL: RedisUrl.optional(),
+  KV_REST_API_TOKEN: RedisToken.optional(),
+  RATE_LIMIT_TIMEOUT_MS: z.coerce.number('must be a number').int().min(50).max(5_000).default(300),
   LOG_LEVEL: z.enum(['info', 'error', 'silent'], 'must be info, error or silent').default('info'),
   NODE_ENV: z.string().optional(),
   VERCEL: z.string().optional(),
@@ -103,6 +120,11 @@ export interface Env {
   appOrigins: readonly string[]
   /** Multiplies every rate limit; 1 in production. */
   rateLimitScale: number
+  /** The REST interface of the Redis that counts rate limits; without both of these MongoDB counts them. */
+  redisUrl: string | undefined
+  redisToken: string | undefined
+  /** How long a request waits for that Redis before MongoDB counts it. */
+  rateLimitTimeoutMs: number
   logLevel: 'info' | 'error' | 'silent'
   /** Where our own pages are, the base of links in mails: never taken from a request, whose host is hearsay. */
   appUrl: string
@@ -170,11 +192,13 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   const deployedTo = parsed.data.VERCEL_PROJECT_PRODUCTION_URL
   const appUrl = parsed.data.APP_URL ?? (deployedTo ? `https://${deployedTo}` : 'http://127.0.0.1:3000')
   return {
+    ...redisOf(parsed.data),
     mongoUri: parsed.data.MONGO_URI ?? parsed.data.MONGODB_URI,
     adminToken: parsed.data.ADMIN_TOKEN,
     cronSecret: parsed.data.CRON_SECRET,
     appOrigins: parsed.data.APP_ORIGINS,
     rateLimitScale: parsed.data.RATE_LIMIT_SCALE,
+    rateLimitTimeoutMs: parsed.data.RATE_LIMIT_TIMEOUT_MS,
     logLevel: parsed.data.LOG_LEVEL,
     appUrl,
     authSecret: parsed.data.AUTH_SECRET,
@@ -196,6 +220,14 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   }
 }
 
+/** By Upstash's own names or by those of Vercel's integration, but never one of each: they would not fit together. */
+function redisOf(given: z.infer<typeof Variables>): Pick<Env, 'redisUrl' | 'redisToken'> {
+  const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN, KV_REST_API_URL, KV_REST_API_TOKEN } = given
+  return UPSTASH_REDIS_REST_URL || UPSTASH_REDIS_REST_TOKEN
+    ? { redisUrl: UPSTASH_REDIS_REST_URL, redisToken: UPSTASH_REDIS_REST_TOKEN }
+    : { redisUrl: KV_REST_API_URL, redisToken: KV_REST_API_TOKEN }
+}
+
 let cached: Env | undefined
 
 /**
@@ -215,6 +247,10 @@ export function configurationWarnings(current: Env): string[] {
   if (!current.cronSecret) warnings.push('CRON_SECRET is not set: the maintenance cron is refused.')
   if (!current.authSecret) warnings.push('AUTH_SECRET is not set: nobody can sign in.')
   if (!current.smtpUrl && current.production) warnings.push('SMTP_URL is not set: no mail is sent.')
+  if (current.redisUrl && !current.redisToken)
+    warnings.push('UPSTASH_REDIS_REST_TOKEN is not set beside its URL: MongoDB counts rate limits.')
+  if (current.redisToken && !current.redisUrl)
+    warnings.push('UPSTASH_REDIS_REST_URL is not set beside its token: MongoDB counts rate limits.')
   if (current.rateLimitScale !== 1)
     warnings.push('RATE_LIMIT_SCALE is set: rate limits are not the real ones.')
   return warnings

@@ -41,6 +41,7 @@ describe('an environment', () => {
       dataDirectory: '.data',
       production: false,
       rateLimitScale: 1,
+      rateLimitTimeoutMs: 300,
       logLevel: 'info',
     })
   })
@@ -290,4 +291,51 @@ it('is read once a process, and again while it is not valid', async () => {
   expect(env().logLevel).toBe('error')
   vi.stubEnv('LOG_LEVEL', 'info')
   expect(env().logLevel).toBe('error')
+})
+
+describe('where rate limits are counted', () => {
+  const ofUpstash = {
+    UPSTASH_REDIS_REST_URL: 'https://name.upstash.io',
+    UPSTASH_REDIS_REST_TOKEN: 'of-upstash',
+  }
+  const ofVercel = { KV_REST_API_URL: 'https://kv.upstash.io', KV_REST_API_TOKEN: 'of-vercel' }
+  const redisOf = (source: Record<string, string>) => {
+    const { redisUrl, redisToken } = readEnv(source)
+    return [redisUrl, redisToken]
+  }
+
+  it('is read by either pair of names, and never from half of each', () => {
+    expect(redisOf({ ...ofVercel, ...ofUpstash })).toEqual(Object.values(ofUpstash))
+    expect(redisOf(ofVercel)).toEqual(Object.values(ofVercel))
+    const [url] = Object.values(ofUpstash)
+    expect(redisOf({ ...ofVercel, UPSTASH_REDIS_REST_URL: url ?? '' })).toEqual([url, undefined])
+  })
+
+  it.each(Object.entries({ ...ofUpstash, ...ofVercel }).map(([name, value]) => [name, value] as const))(
+    'is warned of where only %s is set',
+    (name, value) => {
+      const redis = (source: Record<string, string>) =>
+        configurationWarnings(readEnv(source)).filter(warning => warning.startsWith('UPSTASH_REDIS_REST_'))
+
+      expect(redis({ [name]: value })).toHaveLength(1)
+      expect(redis({ [name]: value }).join()).not.toContain(value)
+      expect(redis(ofUpstash)).toEqual([])
+    },
+  )
+
+  it.each([
+    ['UPSTASH_REDIS_REST_URL', 'http://redis.example.com'],
+    ['UPSTASH_REDIS_REST_URL', 'http://localhost@redis.example.com'],
+    ['UPSTASH_REDIS_REST_URL', 'https://user:password@redis.example.com'],
+    ['UPSTASH_REDIS_REST_URL', 'redis://redis.example.com'],
+    ['KV_REST_API_URL', 'name.upstash.io'],
+    ['UPSTASH_REDIS_REST_TOKEN', 'two\nlines'],
+    ['RATE_LIMIT_TIMEOUT_MS', '49'],
+  ])('is not %s=%j', (name, value) => {
+    expect(namesOf(problemsOf({ [name]: value }))).toEqual([name])
+  })
+
+  it('may be an emulator on this machine', () => {
+    expect(problemsOf({ UPSTASH_REDIS_REST_URL: 'http://127.0.0.1:8079' })).toEqual([])
+  })
 })

@@ -133,7 +133,7 @@ export function route<
     const key = policies[declaration.limit].per === 'caller' ? callerKey(caller, context) : context.network
     // The count and the project are two round trips to the database that need not wait for each other.
     const [limit, input] = await Promise.allSettled([
-      enforceLimit(declaration.limit, key, context.now),
+      enforceLimit(declaration.limit, key, context.now, context.logFailure),
       prepare(exchange),
     ])
     if (limit.status === 'rejected') throw limit.reason
@@ -155,7 +155,7 @@ async function admit<A extends Access>(
     return await authenticate(request, access, scope, context.now)
   } catch (error) {
     if (error instanceof AppError && error.code === 'unauthenticated')
-      await enforceLimit('authentication-failure', context.network, context.now)
+      await enforceLimit('authentication-failure', context.network, context.now, context.logFailure)
     throw error
   }
 }

@@ -3,8 +3,9 @@ import { countHit } from '../domain/rate-counters.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
 import { type Policy, type PolicyName, policies } from './policies.js'
+import { type Counter, countHitInRedis, type Hit } from './redis-counters.js'
 
-/** How long an `open` policy waits for its counter before it lets the request pass uncounted, in milliseconds. */
+/** How long an `open` policy waits for MongoDB before it lets the request pass uncounted, in milliseconds. */
 const PATIENCE_MS = 500
 
 /** What a client may know of the limit it was counted against. */
@@ -28,31 +29,42 @@ export class RateLimited extends AppError {
 }
 
 /**
- * Counts a request against a policy. Returns undefined where an `open` policy could not count in time.
+ * Counts a request against a policy: in Redis where the deployment has one that answers, else in MongoDB. Returns
+ * undefined where an `open` policy could not be counted in time by either.
  *
+ * @param report is told of a Redis that fails, which does not change the answer.
  * @throws {RateLimited} when the limit is used up.
- * @throws {AppError} `unavailable` when a `closed` policy cannot count.
+ * @throws {AppError} `unavailable` when a `closed` policy cannot be counted.
  */
 export async function enforceLimit(
   name: PolicyName,
   key: string,
   now: Date,
+  report: (failure: unknown) => void = () => {},
 ): Promise<LimitState | undefined> {
-  const policy: Policy = policies[name]
+  const { windowSeconds, whenUnavailable, ...policy }: Policy = policies[name]
   const limit = Math.ceil(policy.limit * env().rateLimitScale)
-  const counting = countHit(name, key, policy.windowSeconds, now)
-  const counted = await (policy.whenUnavailable === 'open' ? patiently(counting) : counting)
-  if (counted === undefined) return undefined
+  const counter = { policy: name, key, limit, windowSeconds }
+  const inDatabase = () => countHitInDatabase(counter, now)
+  const hit =
+    (await countHitInRedis(counter, report)) ??
+    (await (whenUnavailable === 'open' ? patiently(inDatabase()) : inDatabase()))
+  if (hit === undefined) return undefined
 
   const state: LimitState = {
     policy: name,
     limit,
-    windowSeconds: policy.windowSeconds,
-    remaining: Math.max(0, limit - counted.count),
-    resetSeconds: Math.max(1, Math.ceil((counted.windowEndsAt.getTime() - now.getTime()) / 1000)),
+    windowSeconds,
+    remaining: hit.remaining,
+    resetSeconds: Math.max(1, Math.ceil((hit.windowEndsAt.getTime() - now.getTime()) / 1000)),
   }
-  if (counted.count > limit) throw new RateLimited(state)
+  if (!hit.admitted) throw new RateLimited(state)
   return state
+}
+
+async function countHitInDatabase({ policy, key, limit, windowSeconds }: Counter, now: Date): Promise<Hit> {
+  const { count, windowEndsAt } = await countHit(policy, key, windowSeconds, now)
+  return { admitted: count <= limit, remaining: Math.max(0, limit - count), windowEndsAt }
 }
 
 /** The value, or undefined where the store is away or takes too long. */

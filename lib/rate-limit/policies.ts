@@ -4,15 +4,18 @@ export interface Policy {
   windowSeconds: number
   /**
    * What is counted together: `address` is the client address as the platform saw it (an IPv6 network counts as
-   * one), never a header that a client can set; `caller` is the authenticated caller.
+   * one), never a header that a client can set; `caller` is who authenticated: an API key, an account, or the
+   * deployment's own secret, each counted by itself wherever it comes from.
    */
   per: 'address' | 'caller'
-  /** What happens while the limiter's own store is away: `open` lets the request pass, `closed` refuses it. */
+  /** What happens while no store can count: `open` lets the request pass, `closed` refuses it. */
   whenUnavailable: 'open' | 'closed'
 }
 
 /**
- * Every rate limit of the API, by name. Many visitors share one address behind carrier-grade NAT, and a widget
+ * Every rate limit of the API, by name. What an e-mail address or a project may use up is counted by the rule that it
+ * belongs to, since the answer is another one than a 429: `account-mails` and `login-throttle` by e-mail address, the
+ * budget of chat answers by project. Many visitors share one address behind carrier-grade NAT, and a widget
  * sends each event twice: what widgets call is sized for an office, not for one person.
  */
 export const policies = {

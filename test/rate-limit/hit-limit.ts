@@ -11,15 +11,22 @@ export interface Order {
   times: number
 }
 
-/** How many of so many concurrent requests a limit admits, and how many it refuses. */
+/**
+ * How many of so many concurrent requests a limit admits, and how many it refuses.
+ *
+ * @throws where Redis failed, since MongoDB would admit as many again.
+ */
 export async function hitLimit({
   policy,
   key,
   now,
   times,
 }: Order): Promise<{ admitted: number; refused: number }> {
-  const hits = Array.from({ length: times }, () => enforceLimit(policy, key, new Date(now)))
+  const failures: unknown[] = []
+  const report = (failure: unknown) => failures.push(failure)
+  const hits = Array.from({ length: times }, () => enforceLimit(policy, key, new Date(now), report))
   const outcomes = await Promise.allSettled(hits)
+  if (failures.length > 0) throw failures[0]
   const failed = outcomes.filter(outcome => outcome.status === 'rejected').map(({ reason }) => reason)
   const other = failed.find(reason => !(reason instanceof RateLimited))
   if (other !== undefined) throw other
@@ -30,6 +37,8 @@ export async function hitLimit({
 // of them hit at the same time.
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
   process.on('message', async (order: Order) => {
+    // What counts in Redis goes by the clock.
+    Date.now = () => order.now
     process.send?.(await hitLimit(order))
     await closeDatabase()
     process.disconnect()
