@@ -15,6 +15,8 @@ export const Conversation = z.object({
   callSid: z.string().nullish(),
   /** The caller's: E.164, or as it came where it is no such number. */
   phoneNumber: z.string().nullish(),
+  /** Where it came in: tells a later post of the call when the number is another user's by then. */
+  calledNumber: z.string().optional(),
   status: ConversationStatus,
   /** Missing, like `duration`, in documents of the old system. */
   startedAt: z.date().optional(),
