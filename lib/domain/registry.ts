@@ -1,6 +1,7 @@
 import type { DefinedCollection } from '../db/collection.js'
 import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
+import { conversations } from './conversations.js'
 import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
 import { eventPairs } from './event-pairs.js'
@@ -22,6 +23,7 @@ export type AnyCollection = Pick<DefinedCollection<never>, 'name' | 'indexes' | 
 export const allCollections: readonly AnyCollection[] = [
   apiKeys,
   chatSessions,
+  conversations,
   erasures,
   eventCounts,
   eventPairs,
