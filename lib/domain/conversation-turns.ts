@@ -132,9 +132,7 @@ export async function readTurnMetrics(
 }
 
 /** Every turn that a user has, call by call, as they are read. */
-export async function* streamTurns(
-  userId: ObjectId,
-): AsyncGenerator<PublicTurn & { sessionId: string }> {
+export async function* streamTurns(userId: ObjectId): AsyncGenerator<PublicTurn & { sessionId: string }> {
   const found = (await conversationTurns.open()).find({ userId }).sort({ sessionId: 1, ...inOrder })
   for await (const turn of found) yield { sessionId: turn.sessionId, ...toPublicTurn(turn) }
 }
