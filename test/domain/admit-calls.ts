@@ -1,7 +1,7 @@
 import { closeDatabase } from '../../lib/db/client.js'
 import { translateDatabaseError } from '../../lib/db/errors.js'
 import { type Admission, admitCall } from '../../lib/domain/admission.js'
-import { allCollections } from '../../lib/domain/registry.js'
+import { usagePeriods } from '../../lib/domain/usage-periods.js'
 import { AppError } from '../../lib/errors.js'
 
 /** What a process of its own is told to do: an admission for each session. */
@@ -32,9 +32,8 @@ export async function admitCalls({ userId, sessions, now }: AdmissionOrder): Pro
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
   process.on('message', async (orders: AdmissionOrder[]) => {
     process.send?.(await Promise.all(orders.map(admitCalls)))
-    await closeDatabase()
-    process.disconnect()
   })
-  await Promise.all(allCollections.map(({ ensureIndexes }) => ensureIndexes()))
+  process.on('disconnect', () => closeDatabase())
+  await (await usagePeriods.open()).findOne()
   process.send('ready')
 }
