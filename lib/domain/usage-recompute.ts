@@ -169,7 +169,9 @@ export async function recomputeDue(now: Date): Promise<Recomputed & { periods: n
   const isDue = { recomputeAt: { $lte: now } }
   const report = { periods: 0, metered: 0, mended: [] as MendedUsage[] }
   while (report.periods < MAX_PERIODS && performance.now() - startedAt < RECOMPUTE_MS) {
-    const due = await usage.findOne(isDue, { sort: { recomputeAt: 1 } })
+    // Behind all others at once: one that cannot be compared keeps none of them waiting.
+    const again = { $set: { recomputeAt: new Date(now.getTime() + RECOMPUTED_EVERY_MS) } }
+    const due = await usage.findOneAndUpdate(isDue, again, { sort: { recomputeAt: 1 } })
     if (!due) break
     const { metered, mended } = await recomputeUsage(due.userId, due.start, now)
     report.periods += 1
@@ -180,6 +182,7 @@ export async function recomputeDue(now: Date): Promise<Recomputed & { periods: n
   return { ...report, left: await usage.countDocuments(isDue, { limit: 1_000 }) }
 }
 
+/** Once a period was compared: its limits, its mails, and whether that was the last time. */
 async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): Promise<void> {
   const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
   const isClosed = now.getTime() >= end.getTime() + CLOSED_AFTER_MS
@@ -187,9 +190,7 @@ async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): 
     { _id },
     {
       ...(period.id === periodId && { $set: { plan, limits: plans[plan] } }),
-      ...(isClosed
-        ? { $unset: { recomputeAt: '' } }
-        : { $max: { recomputeAt: new Date(now.getTime() + RECOMPUTED_EVERY_MS) } }),
+      ...(isClosed && { $unset: { recomputeAt: '' } }),
     },
     { returnDocument: 'after' },
   )
