@@ -60,9 +60,13 @@ export const ConversationInput = z
     /** The called number; with a `userId` it need not be there. */
     to: CallerNumber.nullish().transform(number => number ?? undefined),
     /** The caller's. */
-    phoneNumber: CallerNumber.or(z.literal('')).nullish().transform(number => number || undefined),
+    phoneNumber: CallerNumber.or(z.literal(''))
+      .nullish()
+      .transform(number => number || undefined),
     sessionId: Id,
-    callSid: Id.or(z.literal('')).nullish().transform(id => id || undefined),
+    callSid: Id.or(z.literal(''))
+      .nullish()
+      .transform(id => id || undefined),
     /** The client's own id of the turn; without one its content tells turns apart. */
     turnId: z
       .union([Id, z.number().int()])
