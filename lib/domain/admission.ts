@@ -106,18 +106,20 @@ async function reserve(
   const periods = await usagePeriods.open()
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     // A call that was admitted last month, or is over: then its document says so.
-    const [[found], records] = await Promise.all([
-      findEntries(userId, key),
-      findCalls(userId, [sessionId]),
-    ])
+    const [[found], records] = await Promise.all([findEntries(userId, key), findCalls(userId, [sessionId])])
     const kept = found?.entry
-    if (kept && kept.state !== 'reserved') return share(await periods.findOne({ _id: found._id }), key, limits, now)
-    if (!kept && records.get(sessionId)?.metered) return share(await periods.findOne({ _id: current }), key, limits, now)
+    if (kept && kept.state !== 'reserved')
+      return share(await periods.findOne({ _id: found._id }), key, limits, now)
+    if (!kept && records.get(sessionId)?.metered)
+      return share(await periods.findOne({ _id: current }), key, limits, now)
 
     const after = reservation(sessionId, now)
     const won = kept
       ? await changeEntry({ period: found._id, key, before: kept, after }, now)
-      : await changeEntry({ period: current, key, before: undefined, after, ...onlyWithin(entitlement, limits) }, now)
+      : await changeEntry(
+          { period: current, key, before: undefined, after, ...onlyWithin(entitlement, limits) },
+          now,
+        )
     if (won) return share(won, key, limits, now)
 
     const period = await periods.findOne({ _id: current })

@@ -10,7 +10,8 @@ export function newCall(
   userId: ObjectId,
   now: Date,
 ): Conversation {
-  const { sessionId, callSid, phoneNumber, to, status, duration } = input
+  const { sessionId, callSid, phoneNumber, to, status } = input
+  const duration = wholeSeconds(input)
   const at = believedTime(input, now)
   const latest = turn?.at &&
     saidLast(turn) && { ...saidLast(turn), latestTurn: { at: turn.at, id: turn._id } }
@@ -36,7 +37,8 @@ export function newCall(
  * the same posts end in the same call whatever their order, and one that comes again changes nothing.
  */
 export function changesBy(input: ConversationInput, turn: NewTurn | undefined, now: Date): Document {
-  const { callSid, phoneNumber, to, status, duration } = input
+  const { callSid, phoneNumber, to, status } = input
+  const duration = wholeSeconds(input)
   const at = believedTime(input, now)
   // By the alphabet completed is less than failed, and that less than processing: the least is the furthest.
   const furthest = { $min: ['$status', status] }
@@ -96,8 +98,13 @@ function saidLast({ userMessage, aiResponse }: NewTurn) {
   return { userMessage: userMessage ?? null, aiResponse: aiResponse ?? null }
 }
 
+/** A second that has begun counts. */
+function wholeSeconds({ duration }: ConversationInput): number | undefined {
+  return duration === undefined ? undefined : Math.ceil(duration)
+}
+
 /** When a call began, by a post that came or was made at some time and says how long the call lasted until then. */
 function startBy(input: ConversationInput, now: Date): Date {
   const at = believedTime(input, now) ?? now
-  return new Date(at.getTime() - (input.duration ?? 0) * 1000)
+  return new Date(at.getTime() - Math.floor((input.duration ?? 0) * 1000))
 }

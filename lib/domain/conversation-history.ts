@@ -107,8 +107,15 @@ export async function getConversation(
   }
 }
 
+/** A call in an export, with the turn that one of the old system keeps in itself. */
+export const ExportedConversation = PublicConversation.extend({ turns: z.array(PublicTurn).optional() })
+export type ExportedConversation = z.infer<typeof ExportedConversation>
+
 /** Every call of a user, newest first, as they are read. */
-export async function* streamConversations(userId: ObjectId): AsyncGenerator<PublicConversation> {
+export async function* streamConversations(userId: ObjectId): AsyncGenerator<ExportedConversation> {
   const found = (await conversations.open()).find({ userId }).sort(newestFirst).batchSize(EXPORT_BATCH)
-  for await (const call of found) yield toPublicConversation(call)
+  for await (const call of found) {
+    const turns = oldTurnOf(call)
+    yield { ...toPublicConversation(call), ...(turns.length > 0 && { turns }) }
+  }
 }

@@ -151,9 +151,6 @@ export async function changeEntry(change: EntryChange, now: Date): Promise<Usage
 
 /** Takes an entry and all that it counted out of its period, unless it has moved on. */
 export async function giveBack(period: string, key: string, entry: UsageEntry, now: Date): Promise<boolean> {
-  const given = await changeEntry(
-    { period, key, before: entry, after: undefined, withoutEntries: true },
-    now,
-  )
+  const given = await changeEntry({ period, key, before: entry, after: undefined, withoutEntries: true }, now)
   return given !== null
 }
