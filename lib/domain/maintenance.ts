@@ -7,6 +7,8 @@ import { followUpPending } from './lead-follow-up.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
+import { recomputeDue } from './usage-recompute.js'
+import { sweepUsage } from './usage-settlement.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -26,6 +28,8 @@ const jobs: readonly Job[] = [
   { name: 'counters', run: recountRecentDays },
   { name: 'unmetered-calls', run: meterPendingCalls },
   { name: 'hand-overs', run: finishHandOvers },
+  { name: 'usage-entries', run: sweepUsage },
+  { name: 'usage', run: recomputeDue },
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },

@@ -1,22 +1,8 @@
-import type { Collection, FindCursor, ObjectId } from 'mongodb'
-import { database } from '../db/client.js'
+import type { FindCursor, ObjectId } from 'mongodb'
+import { type Conversation, conversations, startOf } from './conversations.js'
 import type { MeteredCall, Metering } from './usage-entries.js'
 
-/** What usage reads of a call's document, and the one field that it writes. */
-export interface CallRecord {
-  userId: ObjectId
-  sessionId: string
-  status: MeteredCall['status']
-  /** Seconds. */
-  duration?: number
-  startedAt?: Date
-  createdAt: Date
-  updatedAt?: Date
-  metered?: Metering
-}
-
 const FIELDS = {
-  _id: 0,
   userId: 1,
   sessionId: 1,
   status: 1,
@@ -25,22 +11,15 @@ const FIELDS = {
   createdAt: 1,
   updatedAt: 1,
   metered: 1,
-}
+} as const
 
-async function calls(): Promise<Collection<CallRecord>> {
-  return (await database()).collection<CallRecord>('conversations')
-}
+/** What usage reads of a call's document. */
+export type CallRecord = Pick<Conversation, keyof typeof FIELDS>
 
+/** A call's document as it is metered. */
 export function meteredCallOf(record: CallRecord): MeteredCall {
-  const { userId, sessionId, status, duration = 0, startedAt, createdAt, metered } = record
-  return {
-    userId,
-    sessionId,
-    startedAt: startedAt ?? createdAt,
-    seconds: Math.round(duration),
-    status,
-    metered,
-  }
+  const { userId, sessionId, status, duration, metered } = record
+  return { userId, sessionId, startedAt: startOf(record), seconds: Math.ceil(duration ?? 0), status, metered }
 }
 
 /** Those of a user's calls, by session. */
@@ -49,20 +28,22 @@ export async function findCalls(
   sessionIds: readonly string[],
 ): Promise<Map<string, CallRecord>> {
   if (sessionIds.length === 0) return new Map()
-  const found = await (await calls())
-    .find({ userId, sessionId: { $in: sessionIds } }, { projection: FIELDS })
+  const found = await (await conversations.open())
+    .find({ userId, sessionId: { $in: sessionIds } })
+    .project<CallRecord>(FIELDS)
     .toArray()
   return new Map(found.map(record => [record.sessionId, record]))
 }
 
-/** A user's calls since some time, oldest first. */
+/** A user's calls since some time, newest first. */
 export async function callsSince(userId: ObjectId, since: Date): Promise<FindCursor<CallRecord>> {
-  return (await calls())
-    .find({ userId, createdAt: { $gte: since } }, { projection: FIELDS })
-    .sort({ createdAt: 1, _id: 1 })
+  return (await conversations.open())
+    .find({ userId, createdAt: { $gte: since } })
+    .sort({ createdAt: -1, _id: -1 })
+    .project<CallRecord>(FIELDS)
 }
 
 /** Writes to a call's document what it was metered as. */
 export async function storeMetering(userId: ObjectId, sessionId: string, metered: Metering): Promise<void> {
-  await (await calls()).updateOne({ userId, sessionId }, { $set: { metered } })
+  await (await conversations.open()).updateOne({ userId, sessionId }, { $set: { metered } })
 }

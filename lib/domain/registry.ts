@@ -13,6 +13,7 @@ import { mailOutbox } from './mail-outbox.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
+import { usagePeriods } from './usage-periods.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
@@ -36,6 +37,7 @@ export const allCollections: readonly AnyCollection[] = [
   phoneNumbers,
   rateCounters,
   sessions,
+  usagePeriods,
   userProfiles,
   users,
   widgetConfigs,

@@ -159,6 +159,12 @@ export async function listUsageHistory(
   return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
+/** Every period of a user, newest first, for its export. */
+export async function usageOf(userId: ObjectId): Promise<UsageRow[]> {
+  const found = (await usagePeriods.open()).find({ userId }, { projection: { open: 0 } })
+  return (await found.sort({ start: -1, _id: -1 }).toArray()).map(toRow)
+}
+
 /** Two periods may start at once, where a subscription begins with the month: then the id decides. */
 function olderThan(userId: ObjectId, periodId: string): Filter<UsagePeriod> {
   const start = startOf(periodId)
