@@ -1,4 +1,5 @@
-import { type Conversation, conversations, startOf } from './conversations.js'
+import { type Conversation, conversations } from './conversations.js'
+import { meteredCallOf } from './metered-calls.js'
 import { type Metering, meterCall } from './usage-metering.js'
 
 /** After this long the request that moved a call has metered it, or never will. */
@@ -18,12 +19,9 @@ export async function meterConversation(
   now: Date,
   background?: (task: Promise<unknown>) => void,
 ): Promise<void> {
-  const { userId, sessionId, status, duration, metered } = call
-  const isOver = status !== 'processing'
+  const isOver = call.status !== 'processing'
   if (isOver && !call.meteringPending) return
-  const seconds = duration ?? 0
-  const measured = { userId, sessionId, startedAt: startOf(call), seconds, status, metered }
-  const metering = await meterCall(measured, now, background)
+  const metering = await meterCall(meteredCallOf(call), now, background)
   if (isOver) await settle(call, metering)
 }
 
