@@ -44,7 +44,9 @@ export async function saveConversation(
 ): Promise<{ conversation: SavedConversation; isNew: boolean }> {
   const turn = turnOf(input, now)
   const { call, isNew } = await writeCall(input, turn, scope, now)
-  await Promise.all([turn && saveTurn(turn, call, now), meterConversation(call, now, background)])
+  const rest = [turn && saveTurn(turn, call, now), meterConversation(call, now, background)]
+  // Both to their end: what is under way when a failure is answered, a frozen instance would hold on to.
+  for (const done of await Promise.allSettled(rest)) if (done.status === 'rejected') throw done.reason
   return { conversation: toSaved(call), isNew }
 }
 
