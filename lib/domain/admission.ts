@@ -11,8 +11,7 @@ import { ENTRY_LIFE_MS, entryKey, isUnused, type UsageEntry } from './usage-entr
 import {
   changeEntry,
   ensurePeriod,
-  findEntries,
-  giveBack,
+  type KeptEntry,
   type UsagePeriod,
   usagePeriodId,
   usagePeriods,
@@ -97,41 +96,51 @@ async function findActive(id: string) {
 async function reserve(
   userId: ObjectId,
   sessionId: string,
-  entitlement: Entitlement,
+  { plan, period }: Entitlement,
   now: Date,
 ): Promise<number | LimitReason> {
   const key = entryKey(sessionId)
-  const limits: PlanLimits = plans[entitlement.plan]
-  const current = usagePeriodId(userId, entitlement.period.id)
-  const periods = await usagePeriods.open()
+  const limits: PlanLimits = plans[plan]
+  const _id = usagePeriodId(userId, period.id)
+  // Of a call that is over for long there is no entry any more: its document says that it was counted.
+  const wasMetered = (await findCalls(userId, [sessionId])).get(sessionId)?.metered !== undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    // A call that was admitted last month, or is over: then its document says so.
-    const [[found], records] = await Promise.all([findEntries(userId, key), findCalls(userId, [sessionId])])
-    const kept = found?.entry
-    if (kept && kept.state !== 'reserved')
-      return share(await periods.findOne({ _id: found._id }), key, limits, now)
-    if (!kept && records.get(sessionId)?.metered)
-      return share(await periods.findOne({ _id: current }), key, limits, now)
+    const found = await findPeriods(userId, _id, key, limits)
+    const current = found.find(period => period._id === _id)
+    // It may have been admitted last month.
+    const keeper = found.find(({ open }) => open?.[key])
+    const kept = keeper?.open[key]
+    if (wasMetered || (kept && kept.state !== 'reserved')) return share(keeper ?? current, key, limits, now)
 
     const after = reservation(sessionId, now)
-    const won = kept
-      ? await changeEntry({ period: found._id, key, before: kept, after }, now)
-      : await changeEntry(
-          { period: current, key, before: undefined, after, ...onlyWithin(entitlement, limits) },
-          now,
-        )
-    if (won) return share(won, key, limits, now)
-
-    const period = await periods.findOne({ _id: current })
-    if (!period) await ensurePeriod(userId, entitlement, now)
-    else if (!period.open[key]) {
-      const reason = limitReached(limits, period)
-      const unused = Object.entries(period.open).filter(([, entry]) => isUnused(entry, now))
-      if (reason && unused.length === 0) return reason
-      for (const [unusedKey, entry] of unused) await giveBack(current, unusedKey, entry, now)
-    }
+    if (keeper && kept) {
+      const renewed = await changeEntry({ period: keeper._id, key, before: kept, after }, now)
+      if (renewed) return share(renewed, key, limits, now)
+    } else if (current) {
+      const room = findRoom(current, limits, now)
+      if (typeof room === 'string') return room
+      const set = { plan, limits }
+      const won = await changeEntry({ period: _id, key, before: undefined, after, set, ...room }, now)
+      if (won) return share(won, key, limits, now)
+    } else await ensurePeriod(userId, { plan, period }, now)
   }
   throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+}
+
+/** The current period, and any other that has the session's entry; without the other entries where none matters. */
+async function findPeriods(
+  userId: ObjectId,
+  current: string,
+  key: string,
+  limits: PlanLimits,
+): Promise<UsagePeriod[]> {
+  const hasEntry = { [`open.${key}`]: { $exists: true } }
+  const unlimited = { userId: 1, periodId: 1, calls: 1, seconds: 1, [`open.${key}`]: 1 }
+  return (await usagePeriods.open())
+    .find({ userId, $or: [{ _id: current }, hasEntry] } as Filter<UsagePeriod>)
+    .sort({ start: 1, _id: 1 })
+    .project<UsagePeriod>(limits.calls === null ? unlimited : {})
+    .toArray()
 }
 
 function reservation(sessionId: string, now: Date): UsageEntry {
@@ -139,17 +148,33 @@ function reservation(sessionId: string, now: Date): UsageEntry {
   return { sessionId, state: 'reserved', calls: 1, seconds: 0, dueAt }
 }
 
-/** The write that admits is the one that looks at the limits, which are those of the plan by now. */
-function onlyWithin({ plan }: Entitlement, limits: PlanLimits) {
-  const where: Filter<UsagePeriod> = {
-    ...(limits.calls !== null && { calls: { $lt: limits.calls } }),
-    ...(limits.minutes !== null && { seconds: { $lt: limits.minutes * 60 } }),
+interface Room {
+  where: Filter<UsagePeriod>
+  inPlaceOf: KeptEntry[]
+}
+
+/**
+ * What the write that admits has to look at, and which unused reservations it takes the place of; or which limit
+ * leaves no room. Many that ask at once each take another one, as far as there are.
+ */
+function findRoom(period: UsagePeriod, limits: PlanLimits, now: Date): Room | LimitReason {
+  const unused = Object.entries(period.open).filter(([, entry]) => isUnused(entry, now))
+  const reason = limitReached(limits, { ...period, calls: period.calls - unused.length })
+  if (reason) return reason
+  const missing = limits.calls === null ? 0 : Math.max(0, period.calls + 1 - limits.calls)
+  const first = Math.floor(Math.random() * unused.length)
+  const inPlaceOf = [...unused.slice(first), ...unused.slice(0, first)].slice(0, missing)
+  return {
+    where: {
+      ...(limits.calls !== null && { calls: { $lt: limits.calls + missing } }),
+      ...(limits.minutes !== null && { seconds: { $lt: limits.minutes * 60 } }),
+    },
+    inPlaceOf,
   }
-  return { where, set: { plan, limits }, withoutEntries: limits.minutes === null }
 }
 
 /** An equal share of the seconds that are left, among the calls that are going on or about to, this one included. */
-function share(period: UsagePeriod | null, key: string, { minutes }: PlanLimits, now: Date): number {
+function share(period: UsagePeriod | undefined, key: string, { minutes }: PlanLimits, now: Date): number {
   if (minutes === null) return LONGEST_CALL_SECONDS
   const others = Object.entries(period?.open ?? {}).filter(
     ([other, entry]) => other !== key && entry.state !== 'final' && !isUnused(entry, now),

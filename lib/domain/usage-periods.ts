@@ -104,6 +104,9 @@ export async function findEntries(userId: ObjectId, key: string): Promise<FoundE
     .sort((a, b) => RANK[a.entry.state] - RANK[b.entry.state])
 }
 
+/** An entry under its key. */
+export type KeptEntry = [key: string, entry: UsageEntry]
+
 /** A change of one entry, which is made only where the entry is still as it was read. */
 interface EntryChange {
   /** The period's `_id`. */
@@ -113,6 +116,8 @@ interface EntryChange {
   before: UsageEntry | undefined
   /** Undefined where there is to be none any more. */
   after: UsageEntry | undefined
+  /** Entries that make room for this one: taken out, with what they count, in the same write. */
+  inPlaceOf?: readonly KeptEntry[]
   /** What the totals have of the call already: that of `before`, unless its entry was dropped. */
   counted?: Counted | undefined
   /** What the totals are to have of it: that of `after`, unless it is only dropped. */
@@ -130,23 +135,31 @@ const NOTHING: Counted = { calls: 0, seconds: 0 }
  * it, or null where the entry is another one by now, the period does not exist or `where` does not hold.
  */
 export async function changeEntry(change: EntryChange, now: Date): Promise<UsagePeriod | null> {
-  const { period, key, before, after, where, set } = change
-  const counted = change.counted ?? before ?? NOTHING
-  const counts = change.counts ?? after ?? NOTHING
+  const { period, key, before, after, inPlaceOf = [], where, set } = change
   const path = `open.${key}`
-  const asRead = before
-    ? Object.fromEntries(Object.entries(before).map(([name, value]) => [`${path}.${name}`, value]))
-    : { [path]: { $exists: false } }
+  const isThere = before ? asRead(key, before) : { [path]: { $exists: false } }
+  const counts = change.counts ?? after ?? NOTHING
+  const counted = [change.counted ?? before ?? NOTHING, ...inPlaceOf.map(([, entry]) => entry)]
+  const goes = [...(after ? [] : [path]), ...inPlaceOf.map(([other]) => `open.${other}`)]
   const update = {
-    $inc: { calls: counts.calls - counted.calls, seconds: counts.seconds - counted.seconds },
+    $inc: {
+      calls: counted.reduce((calls, { calls: was }) => calls - was, counts.calls as number),
+      seconds: counted.reduce((seconds, { seconds: was }) => seconds - was, counts.seconds),
+    },
     $set: { ...set, updatedAt: now, ...(after && { [path]: after }) },
-    ...(after ? { $min: { sweepAt: after.dueAt } } : { $unset: { [path]: '' } }),
+    ...(after && { $min: { sweepAt: after.dueAt } }),
+    ...(goes.length > 0 && { $unset: Object.fromEntries(goes.map(gone => [gone, ''])) }),
   }
+  const others = inPlaceOf.map(([other, entry]) => asRead(other, entry))
   return (await usagePeriods.open()).findOneAndUpdate(
-    { ...where, ...asRead, _id: period } as Filter<UsagePeriod>,
+    Object.assign({}, where, isThere, ...others, { _id: period }) as Filter<UsagePeriod>,
     update as UpdateFilter<UsagePeriod>,
     { returnDocument: 'after', ...(change.withoutEntries && { projection: { open: 0 } }) },
   )
+}
+
+function asRead(key: string, entry: UsageEntry): object {
+  return Object.fromEntries(Object.entries(entry).map(([name, value]) => [`open.${key}.${name}`, value]))
 }
 
 /** Takes an entry and all that it counted out of its period, unless it has moved on. */
