@@ -78,13 +78,13 @@ export const ConversationInput = z
     aiResponse: Message,
     audioUrl: MediaUrl,
     responseAudioUrl: MediaUrl,
-    /** Of the whole call so far, in seconds; one that has begun counts. */
+    /** Of the whole call so far, in seconds. */
     duration: z
       .number()
       .min(0)
       .max(DAY_SECONDS)
       .nullish()
-      .transform(seconds => (seconds === null || seconds === undefined ? undefined : Math.ceil(seconds))),
+      .transform(seconds => seconds ?? undefined),
     status: ConversationStatus.default('processing'),
     metadata: Metadata.nullish().transform(metadata => metadata ?? undefined),
   })

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
 import { apiKeys, listApiKeys, PublicApiKey } from './api-keys.js'
+import { conversationTurns } from './conversation-turns.js'
+import { conversations } from './conversations.js'
 import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
 import { releasePhoneNumbers } from './phone-assignments.js'
 import { sessions } from './sessions.js'
@@ -48,7 +50,7 @@ export const AccountExport = z.object({
   usage: z.array(UsageRow),
 })
 
-/** Everything that is stored of a user, beside the leads and calls that have exports of their own. */
+/** Everything that is stored of a user, beside the calls, which may be many, and the leads, which have an export. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
   const [account, keys, live, mails, projects, usage] = await Promise.all([
     getProfile(user),
@@ -128,7 +130,10 @@ async function eraseAccount(userId: ObjectId, state: 'done' | 'settled', now: Da
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
-  const [profiles, keys, ended, usage, projects] = await Promise.all([
+  // Their turns after the calls: a post that finds no call adds no turn to it.
+  const calls = await (await conversations.open()).deleteMany({ userId })
+  const [turns, profiles, keys, ended, usage, projects] = await Promise.all([
+    (await conversationTurns.open()).deleteMany({ userId }),
     (await userProfiles.open()).deleteMany({ userId }),
     (await apiKeys.open()).deleteMany({ ownerId: userId }),
     (await sessions.open()).deleteMany({ userId }),
@@ -144,6 +149,8 @@ async function eraseAccount(userId: ObjectId, state: 'done' | 'settled', now: Da
     usageperiods: usage.deletedCount,
     mailoutbox: mails,
     phonenumbers: numbers,
+    conversations: calls.deletedCount,
+    conversationturns: turns.deletedCount,
     widgetconfigs: projects.modifiedCount,
   }
   const added = Object.entries(counts).map(([name, count]) => [`counts.${name}`, count])

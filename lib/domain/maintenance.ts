@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
+import { meterPendingCalls } from './conversation-metering.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
@@ -25,6 +26,7 @@ const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'pending-leads', run: followUpPending },
   { name: 'counters', run: recountRecentDays },
+  { name: 'unmetered-calls', run: meterPendingCalls },
   { name: 'hand-overs', run: finishHandOvers },
   { name: 'usage-entries', run: sweepUsage },
   { name: 'usage', run: recomputeDue },

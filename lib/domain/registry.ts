@@ -1,6 +1,7 @@
 import type { DefinedCollection } from '../db/collection.js'
 import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
+import { conversationTurns } from './conversation-turns.js'
 import { conversations } from './conversations.js'
 import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
@@ -25,6 +26,7 @@ export const allCollections: readonly AnyCollection[] = [
   apiKeys,
   chatSessions,
   conversations,
+  conversationTurns,
   erasures,
   eventCounts,
   eventPairs,

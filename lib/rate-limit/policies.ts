@@ -30,6 +30,8 @@ export const policies = {
   read: { limit: 300, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Whole files: each may read everything that its caller has. */
   export: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Posts of the voice agent's server: the turns of every call that goes on. */
+  calls: { limit: 6_000, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** What authenticated callers change. */
   write: { limit: 120, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Calls before they are answered: one key admits for every account that its telephony serves. */
