@@ -182,17 +182,15 @@ export async function recomputeDue(now: Date): Promise<Recomputed & { periods: n
   return { ...report, left: await usage.countDocuments(isDue, { limit: 1_000 }) }
 }
 
-/** Once a period was compared: its limits, its mails, and whether that was the last time. */
+/** Once a period was compared: its limits and its mails while it goes on, and whether that was the last time. */
 async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): Promise<void> {
+  const periods = await usagePeriods.open()
   const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
-  const isClosed = now.getTime() >= end.getTime() + CLOSED_AFTER_MS
-  const refreshed = await (await usagePeriods.open()).findOneAndUpdate(
-    { _id },
-    {
-      ...(period.id === periodId && { $set: { plan, limits: plans[plan] } }),
-      ...(isClosed && { $unset: { recomputeAt: '' } }),
-    },
-    { returnDocument: 'after' },
-  )
-  if (refreshed) await alertUsage(refreshed, now)
+  if (period.id === periodId) {
+    const update = { $set: { plan, limits: plans[plan] } }
+    const refreshed = await periods.findOneAndUpdate({ _id }, update, { returnDocument: 'after' })
+    if (refreshed) await alertUsage(refreshed, now)
+  }
+  if (now.getTime() >= end.getTime() + CLOSED_AFTER_MS)
+    await periods.updateOne({ _id }, { $unset: { recomputeAt: '' } })
 }
