@@ -25,7 +25,7 @@ const CLOSED_AFTER_MS = 2 * DAY_MS
 
 /** How many periods one run of maintenance compares, and for how long it begins another. */
 const MAX_PERIODS = 200
-const RECOMPUTE_MS = 8_000
+const RECOMPUTE_MS = 5_000
 
 /** How often one user is compared anew when calls were found that nobody had metered. */
 const MAX_ROUNDS = 3

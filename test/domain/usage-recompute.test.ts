@@ -108,6 +108,7 @@ describe('recomputing', () => {
       await end('meanwhile', 100, later(3 * HOUR_MS))
       await work.finish()
       paused = work.paused
+      expect((await usageByPeriod(userId))['2026-11-01']?.seconds, `after ${writes} writes`).toBe(165)
 
       await recomputeUsage(userId, START, later(3 * HOUR_MS))
       expect(await usageByPeriod(userId)).toMatchObject({ '2026-11-01': { calls: 6, seconds: 165 } })
