@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
+import { meterPendingCalls } from './conversation-metering.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
+import { recomputeDue } from './usage-recompute.js'
+import { sweepUsage } from './usage-settlement.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -23,7 +26,10 @@ const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'pending-leads', run: followUpPending },
   { name: 'counters', run: recountRecentDays },
+  { name: 'unmetered-calls', run: meterPendingCalls },
   { name: 'hand-overs', run: finishHandOvers },
+  { name: 'usage-entries', run: sweepUsage },
+  { name: 'usage', run: recomputeDue },
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },

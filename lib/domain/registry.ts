@@ -1,6 +1,8 @@
 import type { DefinedCollection } from '../db/collection.js'
 import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
+import { conversationTurns } from './conversation-turns.js'
+import { conversations } from './conversations.js'
 import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
 import { eventPairs } from './event-pairs.js'
@@ -11,6 +13,7 @@ import { mailOutbox } from './mail-outbox.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
+import { usagePeriods } from './usage-periods.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
@@ -22,6 +25,8 @@ export type AnyCollection = Pick<DefinedCollection<never>, 'name' | 'indexes' | 
 export const allCollections: readonly AnyCollection[] = [
   apiKeys,
   chatSessions,
+  conversations,
+  conversationTurns,
   erasures,
   eventCounts,
   eventPairs,
@@ -32,6 +37,7 @@ export const allCollections: readonly AnyCollection[] = [
   phoneNumbers,
   rateCounters,
   sessions,
+  usagePeriods,
   userProfiles,
   users,
   widgetConfigs,

@@ -7,6 +7,7 @@ import { enqueueMail } from '../../lib/domain/mail-outbox.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
 import { addPhoneNumbers, getUserByPhone } from '../../lib/domain/phone-numbers.js'
 import { findSessionUser, rotateSession } from '../../lib/domain/sessions.js'
+import { meterCall } from '../../lib/domain/usage-metering.js'
 import { updateProfile, updateUserPreferences } from '../../lib/domain/user-profiles.js'
 import { createUser, findUser, issueOneTimeToken, users } from '../../lib/domain/users.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
@@ -47,6 +48,7 @@ async function settleIn(): Promise<TestUser & { key: string }> {
   await db()
     .collection('widgetconfigs')
     .insertOne(storedWidgetConfig({ ownerId: user._id }))
+  await meterCall({ userId: user._id, sessionId: 'a', startedAt: NOW, seconds: 90, status: 'completed' }, NOW)
   return { ...asha, key }
 }
 
@@ -65,7 +67,7 @@ async function expectNothingLeft({ user }: TestUser): Promise<void> {
   for (const trace of [EMAIL, 'Asha', '98765', 'Rao Estates', 'nova', 'known-network', 'passwordHash'])
     expect(left).not.toContain(trace)
   expect(await db().collection('users').findOne({ _id: user._id })).toMatchObject({ status: 'deleted' })
-  for (const collection of ['userprofiles', 'apikeys', 'refreshtokens', 'mailoutbox'])
+  for (const collection of ['userprofiles', 'apikeys', 'refreshtokens', 'mailoutbox', 'usageperiods'])
     expect(await db().collection(collection).countDocuments(), collection).toBe(0)
 }
 
@@ -100,6 +102,9 @@ describe('an erasure', () => {
         refreshtokens: 1,
         mailoutbox: 2,
         phonenumbers: 1,
+        conversations: 0,
+        conversationturns: 0,
+        usageperiods: 1,
         widgetconfigs: 1,
       },
     })
@@ -287,6 +292,7 @@ describe('an export', () => {
         { kind: 'verify-email', state: 'due', requestedAt: NOW },
       ],
       projects: ['nivasa-enchante'],
+      usage: [expect.objectContaining({ minutes: { used: 1.5, limit: 30, remaining: 28.5 } })],
     })
     const text = JSON.stringify(exported)
     for (const secret of [key, user.passwordHash ?? '', 'known-network', ...SESSION_SECRETS])
@@ -304,6 +310,7 @@ describe('an export', () => {
       sessions: [expect.anything()],
       mails: [],
       projects: [],
+      usage: [],
     })
   })
 })
