@@ -10,6 +10,7 @@ import { events } from './events.js'
 import { leads } from './leads.js'
 import { loginFailures } from './login-throttle.js'
 import { mailOutbox } from './mail-outbox.js'
+import { maintenanceTurns } from './maintenance-lock.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
@@ -34,6 +35,7 @@ export const allCollections: readonly AnyCollection[] = [
   leads,
   loginFailures,
   mailOutbox,
+  maintenanceTurns,
   phoneNumbers,
   rateCounters,
   sessions,
