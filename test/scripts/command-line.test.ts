@@ -15,7 +15,7 @@ import { runScript } from './support/run-script.js'
 /** On a noisy machine a process may take seconds to start. */
 const PATIENCE = 120_000
 
-const SCRIPTS = ['create-admin', 'api-key', 'phone-numbers'] as const
+const SCRIPTS = ['create-admin', 'api-key', 'phone-numbers', 'init-db', 'maintain'] as const
 
 /** Where a script that asked nothing of it would never notice; one that did would say that it cannot be reached. */
 const REMOTE = { MONGO_URI: 'mongodb+srv://operator:hidden@cluster.example.invalid/prod?retryWrites=true' }
@@ -44,6 +44,7 @@ it.each([
   ['create-admin', ['--admin'], "Unknown option '--admin'"],
   ['api-key', ['create', '--scope', 'leads:read'], "Unknown option '--scope'"],
   ['phone-numbers', ['import', 'missing.csv'], 'missing.csv cannot be read: ENOENT'],
+  ['maintain', ['--minutes', 'ten'], '--minutes: must be a number'],
 ] as const)('%s %j is wrong usage: one line, and 2', { timeout: PATIENCE }, async (name, args, message) => {
   const { code, output, told } = await runScript(name, args, { env: REMOTE })
 
@@ -90,7 +91,9 @@ it('runs by whatever path it is reached', { timeout: PATIENCE }, async () => {
 
 describe('a database that is not on this machine', () => {
   it.each([
-    ['create-admin', ['--email', 'a@example.com', '--password-stdin']],
+    ['create-admin', ['--email', 'a@example.com', '--password-stdin', '--apply']],
+    ['init-db', ['--apply', '--drop-undeclared']],
+    ['maintain', ['--apply']],
     ['api-key', [...CREATE_KEY, '--apply']],
     ['phone-numbers', ['import', NUMBERS, '--apply']],
   ] as const)(
