@@ -109,10 +109,12 @@ export async function recordEvents(body: EventBody, request: EventRequest): Prom
       accepted: inserted.size,
       duplicates: incoming.length - inserted.size,
     }
-  // A client's own id names what was stored under it first; a twin is answered as it was sent.
+  // An event is answered as it was sent, and at the time when its client's id came first: what is stored under an id
+  // that somebody else guessed is not told.
   const known = !inserted.has(0) && first.side === undefined
-  const stored = known ? await (await events.open()).findOne({ _id: first.event._id }) : null
-  return { message: 'Event recorded', event: toPublic(stored ?? first.event) }
+  const times = { projection: { _id: 0, at: 1, receivedAt: 1 } }
+  const stored = known ? await (await events.open()).findOne({ _id: first.event._id }, times) : null
+  return { message: 'Event recorded', event: toPublic({ ...first.event, ...stored }) }
 }
 
 /** An event under the id that it is stored by. */

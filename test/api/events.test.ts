@@ -138,6 +138,14 @@ describe('an event with an id of its client', () => {
     expect(await stored()).toHaveLength(1)
   })
 
+  it('is not told to who guessed its id', async () => {
+    await post(chatShown({ id: 'e1', payload: { label: 'secret' } }))
+    const { text, body } = await post(chatShown({ id: 'e1', payload: { label: 'guess' } }))
+    expect(text).not.toContain('secret')
+    expect(body.event).toMatchObject({ payload: { label: 'guess' } })
+    expect((await stored()).map(({ payload }) => payload)).toEqual([{ label: 'secret' }])
+  })
+
   it('is another event in another project, and each event without an id is its own', async () => {
     await post(chatShown({ id: 'e1' }))
     await post(chatShown({ id: 'e1', projectId: 'skyline-towers' }))
