@@ -16,16 +16,24 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
 const MAX_AHEAD_MS = 5 * 60 * 1000
 
+/** A field that old clients send as null where they have nothing to say. */
+function given<T extends z.ZodType>(field: T) {
+  return field
+    .nullish()
+    .transform(value => value ?? undefined)
+    .optional()
+}
+
 /** One event as a widget sends it. */
 export const EventInput = z.object({
   type: z.string().trim().min(1).max(64),
   projectId: ProjectId,
-  microsite: z.string().trim().max(200).optional(),
+  microsite: given(z.string().trim().max(200)),
   payload: CapturedFreeForm.optional(),
   /** The client's own id of the event: the same one again is the same event. */
-  id: z.string().min(1).max(100).optional(),
+  id: given(z.string().min(1).max(100)),
   /** When it happened by the visitor's clock, ISO 8601. */
-  at: z.string().max(40).optional(),
+  at: given(z.string().max(40)),
 })
 export type EventInput = z.infer<typeof EventInput>
 
