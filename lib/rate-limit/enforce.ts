@@ -1,4 +1,4 @@
-import { translateDatabaseError } from '../db/errors.js'
+import { patiently } from '../db/patience.js'
 import { countHit } from '../domain/rate-counters.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
@@ -39,11 +39,11 @@ export async function enforceLimit(
   now: Date,
 ): Promise<LimitState | undefined> {
   const policy: Policy = policies[name]
-  const limit = Math.ceil(policy.limit * env().rateLimitScale)
   const counting = countHit(name, key, policy.windowSeconds, now)
-  const counted = await (policy.whenUnavailable === 'open' ? patiently(counting) : counting)
+  const counted = await (policy.whenUnavailable === 'open' ? patiently(counting, PATIENCE_MS) : counting)
   if (counted === undefined) return undefined
 
+  const limit = Math.ceil(policy.limit * env().rateLimitScale)
   const state: LimitState = {
     policy: name,
     limit,
@@ -53,20 +53,4 @@ export async function enforceLimit(
   }
   if (counted.count > limit) throw new RateLimited(state)
   return state
-}
-
-/** The value, or undefined where the store is away or takes too long. */
-async function patiently<T>(promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<undefined>(resolve => {
-    timer = setTimeout(resolve, PATIENCE_MS, undefined)
-  })
-  try {
-    return await Promise.race([promise, patience])
-  } catch (error) {
-    if (translateDatabaseError(error) instanceof AppError) return undefined
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
 }
