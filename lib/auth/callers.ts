@@ -71,6 +71,11 @@ export function ownerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefine
   return caller.kind === 'user' ? caller.user._id : undefined
 }
 
+/** The admin's account that a key made by this caller stands on; a user's key stands on its owner. */
+export function makerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefined {
+  return caller.kind === 'admin' ? caller.userId : undefined
+}
+
 /**
  * Whose projects a caller may change, and how histories call it.
  *

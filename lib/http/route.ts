@@ -182,7 +182,10 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
     origin,
     clientAddress: address,
     network: clientNetwork(address),
-    fromOwnPage: origin !== null && isOwnOrigin(origin, request),
+    // Asked for only: a probe of whether we live needs no valid environment.
+    get fromOwnPage() {
+      return origin !== null && isOwnOrigin(origin, request)
+    },
     cookie: name => readCookie(request, name),
     userAgent: header('user-agent') ?? '',
     idempotencyKey: idempotencyKey || undefined,
