@@ -17,7 +17,7 @@ try {
   console.table(functions.map(toRow))
   for (const problem of problems) console.error(problem)
   console.log(
-    `${functions.length} functions, at most ${SIZE_BUDGET_BYTES / 1e6} MB each: ${problems.length || 'no'} problems`,
+    `${functions.length} functions, at most ${SIZE_BUDGET_BYTES / 1e6} MB each without Stripe's library: ${problems.length || 'no'} problems`,
   )
   process.exitCode = problems.length > 0 ? 1 : 0
 } catch (error) {

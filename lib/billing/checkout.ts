@@ -34,6 +34,7 @@ export interface CheckoutSession {
   isOpen: boolean
   url: string | undefined
   priceId: string | undefined
+  customerId: string | undefined
 }
 
 export interface NewCheckout {
@@ -83,8 +84,9 @@ export async function expireCheckout(id: string): Promise<CheckoutSession | unde
   }
 }
 
-function toSession({ id, status, url, metadata }: Stripe.Checkout.Session): CheckoutSession {
-  return { id, isOpen: status === 'open', url: url ?? undefined, priceId: metadata?.priceId }
+function toSession({ id, status, url, metadata, customer }: Stripe.Checkout.Session): CheckoutSession {
+  const customerId = typeof customer === 'string' ? customer : customer?.id
+  return { id, isOpen: status === 'open', url: url ?? undefined, priceId: metadata?.priceId, customerId }
 }
 
 async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {

@@ -77,7 +77,8 @@ async function tryCheckout(
   const profile = await (await userProfiles.open()).findOne({ userId })
   const previousId = profile?.subscription?.checkoutSessionId
   const previous = previousId === undefined ? undefined : await findCheckout(previousId)
-  const reusable = previous?.isOpen && previous.priceId === priceId ? previous : undefined
+  const isSame = previous?.priceId === priceId && previous.customerId === customerId
+  const reusable = previous?.isOpen && isSame ? previous : undefined
   if (previous?.isOpen && !reusable) await expireCheckout(previous.id)
 
   const { unknownTo, current } = await readCustomer(customerId, now)

@@ -41,6 +41,14 @@ describe('a built function', () => {
     for (const file of ['scripts/dev.js', 'test/a.js', '.env', 'lib/.env.local', 'lib/b.ts'])
       expect(checkFunction({ ...built, files: [file] }, call)).toEqual([`holds ${file}`])
   })
+
+  it('holds Stripe’s library only where it is for billing, and has room for it there', () => {
+    const files = ['node_modules/stripe/esm/stripe.esm.node.js']
+    const large = { ...built, files, bytes: SIZE_BUDGET_BYTES + 2_000_000 }
+
+    expect(checkFunction({ ...large, handler: 'api/billing/webhook.js' }, call)).toEqual([])
+    expect(checkFunction({ ...large, handler: 'api/leads/index.js' }, call)).toHaveLength(2)
+  })
 })
 
 describe('a deployment', () => {

@@ -45,6 +45,9 @@ export async function startStripe(): Promise<{ stripe: StripeServer; environment
 export async function deployBilling(environment: Record<string, string>): Promise<BillingApi> {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
   vi.resetModules()
+  // Read now: the variables are those of the test that deploys, and the deployment may outlive it.
+  const { env } = await import('../../../lib/env.js')
+  env()
   const [checkout, portal, webhook, profile] = await Promise.all([
     import('../../../api/billing/checkout.js'),
     import('../../../api/billing/portal.js'),

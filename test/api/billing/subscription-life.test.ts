@@ -14,9 +14,7 @@ let api: BillingApi
 beforeAll(async () => {
   const started = await startStripe()
   stripe = started.stripe
-  // As long as the file: each test file is a process of its own.
-  Object.assign(process.env, started.environment)
-  api = await deployBilling({})
+  api = await deployBilling(started.environment)
 })
 afterAll(() => stripe.close())
 beforeEach(() => emptyDatabase())
