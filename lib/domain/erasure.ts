@@ -51,7 +51,7 @@ export const AccountExport = z.object({
 /** Everything that is stored of a user, beside the leads and calls that have exports of their own. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
   const [account, keys, live, mails, projects] = await Promise.all([
-    getProfile(user),
+    getProfile(user, now),
     listApiKeys(user._id),
     (await sessions.open()).find({ userId: user._id }).toArray(),
     findMails(user.email),
