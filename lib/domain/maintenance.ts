@@ -6,6 +6,7 @@ import { followUpPending } from './lead-follow-up.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
+import { rereadOverdue } from './subscription-readings.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -27,6 +28,7 @@ const jobs: readonly Job[] = [
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },
+  { name: 'subscriptions', run: rereadOverdue },
 ]
 
 export const MaintenanceReport = z.object({

@@ -11,6 +11,7 @@ import { mailOutbox } from './mail-outbox.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
+import { stripeEvents } from './stripe-events.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
@@ -32,6 +33,7 @@ export const allCollections: readonly AnyCollection[] = [
   phoneNumbers,
   rateCounters,
   sessions,
+  stripeEvents,
   userProfiles,
   users,
   widgetConfigs,

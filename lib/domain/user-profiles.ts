@@ -4,7 +4,7 @@ import { collection } from '../db/collection.js'
 import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
-import { Subscription } from './subscriptions.js'
+import { PublicSubscription, Subscription, toPublicSubscription } from './subscriptions.js'
 import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
 
 export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
@@ -90,6 +90,19 @@ export const userProfiles = collection<UserProfile>({
       unique: true,
       partialFilterExpression: { assignedPhoneNumber: { $gt: '' } },
     },
+    // Whom a webhook is about.
+    {
+      name: 'stripeCustomerId',
+      key: { 'subscription.stripeCustomerId': 1 },
+      unique: true,
+      partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
+    },
+    // Subscriptions whose period is over.
+    {
+      name: 'renewal',
+      key: { 'subscription.status': 1, 'subscription.currentPeriodEnd': 1 },
+      partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
+    },
   ],
 })
 
@@ -97,7 +110,7 @@ export const userProfiles = collection<UserProfile>({
 export const PublicProfile = PublicUser.extend({
   profile: z.object({
     preferences: Preferences,
-    subscription: z.object({ plan: z.string() }),
+    subscription: PublicSubscription,
     businessInfo: BusinessInfo,
     assignedPhoneNumber: z.string().nullable(),
   }),
@@ -105,9 +118,9 @@ export const PublicProfile = PublicUser.extend({
 export type PublicProfile = z.infer<typeof PublicProfile>
 
 /** The user with its profile; a user without one has the defaults. */
-export async function getProfile(user: User): Promise<PublicProfile> {
+export async function getProfile(user: User, now: Date = new Date()): Promise<PublicProfile> {
   const stored = await (await userProfiles.open()).findOne({ userId: user._id })
-  return toPublic(user, stored)
+  return toPublic(user, stored, now)
 }
 
 /**
@@ -124,7 +137,7 @@ export async function updateProfile(user: User, input: ProfileInput, now: Date):
     { returnDocument: 'after' },
   )
   if (!updated) throw new AppError('not_found')
-  return toPublic(updated, await changeProfile(user._id, businessInfo ? { businessInfo } : {}, now))
+  return toPublic(updated, await changeProfile(user._id, businessInfo ? { businessInfo } : {}, now), now)
 }
 
 /**
@@ -174,12 +187,12 @@ function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unk
   )
 }
 
-function toPublic(user: User, profile: UserProfile | null): PublicProfile {
+function toPublic(user: User, profile: UserProfile | null, now: Date): PublicProfile {
   return {
     ...toPublicUser(user),
     profile: {
       preferences: preferencesOf(profile),
-      subscription: { plan: profile?.subscription?.plan ?? 'free' },
+      subscription: toPublicSubscription(profile?.subscription, now),
       businessInfo: profile?.businessInfo ?? {},
       assignedPhoneNumber: profile?.assignedPhoneNumber ?? null,
     },
