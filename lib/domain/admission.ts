@@ -25,6 +25,7 @@ const LONGEST_CALL_SECONDS = 4 * 60 * 60
 /** How often an admission begins anew when others are faster: each time one of them was admitted or gave back. */
 const MAX_ATTEMPTS = 50
 
+/** Whose call it is, by the called number or by id, and what the telephony calls it. */
 export const AdmitCallInput = z
   .object({
     /** The number that was called. */
@@ -41,6 +42,7 @@ export const AdmitCallInput = z
   })
 export type AdmitCallInput = z.infer<typeof AdmitCallInput>
 
+/** What the telephony is told before it answers. */
 export const Admission = z.object({
   allowed: z.boolean(),
   reason: LimitReason.optional(),
@@ -119,8 +121,8 @@ async function reserve(
     } else if (current) {
       const room = findRoom(current, limits, now)
       if (typeof room === 'string') return room
-      const set = { plan, limits }
-      const won = await changeEntry({ period: _id, key, before: undefined, after, set, ...room }, now)
+      const change = { period: _id, key, before: undefined, after, set: { plan, limits }, ...room }
+      const won = await changeEntry({ ...change, withoutEntries: limits.minutes === null }, now)
       if (won) return share(won, key, limits, now)
     } else await ensurePeriod(userId, { plan, period }, now)
   }

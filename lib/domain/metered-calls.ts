@@ -1,5 +1,6 @@
 import type { FindCursor, ObjectId } from 'mongodb'
 import { type Conversation, conversations, startOf } from './conversations.js'
+import { oneOf } from './data-scope.js'
 import type { MeteredCall, Metering } from './usage-entries.js'
 
 const FIELDS = {
@@ -29,7 +30,7 @@ export async function findCalls(
 ): Promise<Map<string, CallRecord>> {
   if (sessionIds.length === 0) return new Map()
   const found = await (await conversations.open())
-    .find({ userId, sessionId: { $in: sessionIds } })
+    .find({ userId, sessionId: oneOf(sessionIds) })
     .project<CallRecord>(FIELDS)
     .toArray()
   return new Map(found.map(record => [record.sessionId, record]))

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js'
+import { plans } from './plans.js'
 import { entitlementIn } from './subscriptions.js'
 import { alertUsage } from './usage-alerts.js'
 import { advance, entryKey, type MeteredCall, type Metering, type UsageEntry } from './usage-entries.js'
@@ -81,7 +82,9 @@ async function openEntry(call: MeteredCall, key: string, now: Date): Promise<Mov
   const entitlement = entitlementIn(metered?.periodId, await subscriptionOf(userId), startedAt)
   const { id } = entitlement.period
   const period = usagePeriodId(userId, id)
-  const opened = await changeEntry({ period, key, before: undefined, counted: metered, after }, now)
+  const withoutEntries = plans[entitlement.plan].calls === null
+  const change = { period, key, before: undefined, counted: metered, after, withoutEntries }
+  const opened = await changeEntry(change, now)
   if (opened) return { metering: meteringOf(id, after), period: opened }
   await ensurePeriod(userId, entitlement, now)
   return undefined

@@ -50,6 +50,7 @@ export const usagePeriods = collection<UsagePeriod>({
   ],
 })
 
+/** The `_id` of a user's period. */
 export function usagePeriodId(userId: ObjectId, periodId: string): string {
   return `${userId.toHexString()}:${periodId}`
 }

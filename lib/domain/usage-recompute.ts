@@ -25,7 +25,7 @@ const CLOSED_AFTER_MS = 2 * DAY_MS
 
 /** How many periods one run of maintenance compares, and for how long it begins another. */
 const MAX_PERIODS = 200
-const RECOMPUTE_MS = 8_000
+const RECOMPUTE_MS = 5_000
 
 /** How often one user is compared anew when calls were found that nobody had metered. */
 const MAX_ROUNDS = 3
@@ -169,7 +169,9 @@ export async function recomputeDue(now: Date): Promise<Recomputed & { periods: n
   const isDue = { recomputeAt: { $lte: now } }
   const report = { periods: 0, metered: 0, mended: [] as MendedUsage[] }
   while (report.periods < MAX_PERIODS && performance.now() - startedAt < RECOMPUTE_MS) {
-    const due = await usage.findOne(isDue, { sort: { recomputeAt: 1 } })
+    // Behind all others at once: one that cannot be compared keeps none of them waiting.
+    const again = { $set: { recomputeAt: new Date(now.getTime() + RECOMPUTED_EVERY_MS) } }
+    const due = await usage.findOneAndUpdate(isDue, again, { sort: { recomputeAt: 1 } })
     if (!due) break
     const { metered, mended } = await recomputeUsage(due.userId, due.start, now)
     report.periods += 1
@@ -180,18 +182,15 @@ export async function recomputeDue(now: Date): Promise<Recomputed & { periods: n
   return { ...report, left: await usage.countDocuments(isDue, { limit: 1_000 }) }
 }
 
+/** Once a period was compared: its limits and its mails while it goes on, and whether that was the last time. */
 async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): Promise<void> {
+  const periods = await usagePeriods.open()
   const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
-  const isClosed = now.getTime() >= end.getTime() + CLOSED_AFTER_MS
-  const refreshed = await (await usagePeriods.open()).findOneAndUpdate(
-    { _id },
-    {
-      ...(period.id === periodId && { $set: { plan, limits: plans[plan] } }),
-      ...(isClosed
-        ? { $unset: { recomputeAt: '' } }
-        : { $max: { recomputeAt: new Date(now.getTime() + RECOMPUTED_EVERY_MS) } }),
-    },
-    { returnDocument: 'after' },
-  )
-  if (refreshed) await alertUsage(refreshed, now)
+  if (period.id === periodId) {
+    const update = { $set: { plan, limits: plans[plan] } }
+    const refreshed = await periods.findOneAndUpdate({ _id }, update, { returnDocument: 'after' })
+    if (refreshed) await alertUsage(refreshed, now)
+  }
+  if (now.getTime() >= end.getTime() + CLOSED_AFTER_MS)
+    await periods.updateOne({ _id }, { $unset: { recomputeAt: '' } })
 }

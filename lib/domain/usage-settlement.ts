@@ -10,7 +10,7 @@ const MAX_ENTRIES = 200
 
 /** How many periods maintenance sweeps, and for how long it begins another. */
 const MAX_PERIODS = 500
-const SWEEP_MS = 8_000
+const SWEEP_MS = 5_000
 
 /** What became of entries whose time was over. */
 export interface Settled {

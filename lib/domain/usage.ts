@@ -25,6 +25,7 @@ const Forecast = z.object({
   minutesRunOutAt: z.date().nullable(),
 })
 
+/** What `GET /api/user/usage` answers. */
 export const UsageReport = z.object({
   allowed: z.boolean(),
   reason: LimitReason.optional(),
@@ -125,6 +126,7 @@ function forecast(
   }
 }
 
+/** One month of the history. */
 export const UsageRow = UsageReport.pick({ plan: true, period: true, calls: true, minutes: true }).extend({
   id: z.string(),
 })
@@ -132,9 +134,9 @@ export type UsageRow = z.infer<typeof UsageRow>
 
 const PERIOD_ID = /^.{1,255}:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/
 
+/** Which page of the history; `cursor` is the id of its last row. */
 export const UsageHistoryQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(12),
-  /** The last period of the page before. */
   cursor: z
     .string()
     .max(300)

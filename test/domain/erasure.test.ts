@@ -332,6 +332,7 @@ describe('an export', () => {
       sessions: [expect.anything()],
       mails: [],
       projects: [],
+      usage: [],
     })
   })
 })

@@ -108,6 +108,7 @@ describe('recomputing', () => {
       await end('meanwhile', 100, later(3 * HOUR_MS))
       await work.finish()
       paused = work.paused
+      expect((await usageByPeriod(userId))['2026-11-01']?.seconds, `after ${writes} writes`).toBe(165)
 
       await recomputeUsage(userId, START, later(3 * HOUR_MS))
       expect(await usageByPeriod(userId)).toMatchObject({ '2026-11-01': { calls: 6, seconds: 165 } })
@@ -140,7 +141,8 @@ describe('the daily run', () => {
     })
     expect(await recomputeDue(later(4 * HOUR_MS))).toMatchObject({ periods: 0 })
     expect(await recomputeDue(later(24 * HOUR_MS))).toMatchObject({ periods: 1, mended: [] })
-    expect(await recomputeDue(new Date('2026-12-03T00:00:00Z'))).toMatchObject({ periods: 1 })
+    expect(await recomputeDue(new Date('2026-12-01T12:00:00Z'))).toMatchObject({ periods: 1 })
+    expect(await recomputeDue(new Date('2026-12-03T12:00:00Z'))).toMatchObject({ periods: 1 })
     expect(await recomputeDue(new Date('2026-12-09T00:00:00Z'))).toMatchObject({ periods: 0 })
   })
 
@@ -155,6 +157,15 @@ describe('the daily run', () => {
       plan: 'premium',
       limits: { calls: 1000, minutes: 3000 },
     })
+  })
+
+  it('goes on with the others where one cannot be compared', async () => {
+    await end('a', 30)
+    const broken = { _id: 'broken', userId: 'nobody', start: NOW, open: null, recomputeAt: new Date(0) }
+    await testDatabase().db.collection<{ _id: string }>('usageperiods').insertOne(broken)
+
+    await expect(recomputeDue(later(HOUR_MS))).rejects.toThrow()
+    expect(await recomputeDue(later(HOUR_MS))).toMatchObject({ periods: 1 })
   })
 
   it('reads old calls, which say less', async () => {
