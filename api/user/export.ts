@@ -1,16 +1,28 @@
+import { z } from 'zod'
+import { ExportedConversation, streamConversations } from '../../lib/domain/conversation-history.js'
+import { PublicTurn, streamTurns } from '../../lib/domain/conversation-transcript.js'
 import { AccountExport, exportAccount } from '../../lib/domain/erasure.js'
-import { success } from '../../lib/http/reply.js'
+import { successWithLists } from '../../lib/http/export.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
+
+const WholeExport = AccountExport.extend({
+  conversations: z.array(ExportedConversation),
+  conversationTurns: z.array(PublicTurn.extend({ sessionId: z.string() })),
+})
 
 const GET = route(
   {
     summary: 'Everything that is stored of the signed-in user',
     access: 'user',
-    limit: 'read',
-    responses: { 200: { description: 'All own data', schema: AccountExport } },
+    limit: 'export',
+    responses: { 200: { description: 'All own data', schema: WholeExport } },
   },
-  async ({ caller, context }) => success(await exportAccount(caller.user, context.now)),
+  async ({ caller: { user }, context }) =>
+    successWithLists(await exportAccount(user, context.now), {
+      conversations: streamConversations(user._id),
+      conversationTurns: streamTurns(user._id),
+    }),
 )
 
 export default serve('/api/user/export', { GET })

@@ -22,6 +22,11 @@ export const Cursor = z.string().transform((text, context): Position => {
   return { createdAt: new Date(Number.parseInt(time, 36)), id: new ObjectId(id) }
 })
 
+/** A position as a client sends it back. */
+export function cursorOf({ createdAt, id }: Position): string {
+  return `${createdAt.getTime().toString(36)}.${id}`
+}
+
 /**
  * What comes after a position, in the order of `newestFirst`: right however many documents arrive meanwhile.
  * The bound on `createdAt` alone is implied by the rest; it is what lets an index start at the position.
@@ -39,5 +44,5 @@ export function page<T extends { createdAt: Date }>(
   const items = fetched.slice(0, limit)
   const last = items.at(-1)
   const more = fetched.length > limit && last !== undefined
-  return { items, nextCursor: more ? `${last.createdAt.getTime().toString(36)}.${last._id}` : null }
+  return { items, nextCursor: more ? cursorOf({ createdAt: last.createdAt, id: last._id }) : null }
 }

@@ -3,6 +3,7 @@ import type { Message } from '../mail/mail.js'
 import { addressTaken, passwordChanged, resetPassword, verifyEmail } from '../mail/templates.js'
 import { enqueueMail, type MailKind, sweepMail } from './mail-outbox.js'
 import { countHit } from './rate-counters.js'
+import { composeUsageMail } from './usage-mails.js'
 import { findUserByEmail, issueOneTimeToken, nameOf } from './users.js'
 
 /** What enqueuing has to know of the request it came with. */
@@ -53,6 +54,9 @@ async function compose(kind: MailKind, to: string, now: Date): Promise<Message |
       const user = await findUserByEmail(to)
       return user ? { to, ...passwordChanged(nameOf(user)) } : undefined
     }
+    case 'usage-warning':
+    case 'usage-limit':
+      return composeUsageMail(kind, to, now)
   }
 }
 

@@ -4,9 +4,13 @@ import { deleteCustomer } from '../billing/checkout.js'
 import { collection } from '../db/collection.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
 import { apiKeys, listApiKeys, PublicApiKey } from './api-keys.js'
+import { conversationTurns } from './conversation-turns.js'
+import { conversations } from './conversations.js'
 import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
 import { releasePhoneNumbers } from './phone-assignments.js'
 import { sessions } from './sessions.js'
+import { UsageRow, usageOf } from './usage.js'
+import { usagePeriods } from './usage-periods.js'
 import { getProfile, PublicProfile, userProfiles } from './user-profiles.js'
 import { findUser, type User, users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
@@ -46,16 +50,18 @@ export const AccountExport = z.object({
   sessions: z.array(z.object({ createdAt: z.date(), expiresAt: z.date() })),
   mails: z.array(OutboxMail.pick({ kind: true, state: true, requestedAt: true })),
   projects: z.array(z.string()),
+  usage: z.array(UsageRow),
 })
 
-/** Everything that is stored of a user, beside the leads and calls that have exports of their own. */
+/** Everything that is stored of a user, beside the calls, which may be many, and the leads, which have an export. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
-  const [account, keys, live, mails, projects] = await Promise.all([
+  const [account, keys, live, mails, projects, usage] = await Promise.all([
     getProfile(user, now),
     listApiKeys(user._id),
     (await sessions.open()).find({ userId: user._id }).toArray(),
     findMails(user.email),
     (await widgetConfigs.open()).find({ ownerId: user._id }, { projection: { projectId: 1 } }).toArray(),
+    usageOf(user._id),
   ])
   return {
     exportedAt: now,
@@ -65,6 +71,7 @@ export async function exportAccount(user: User, now: Date): Promise<z.infer<type
     sessions: live.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
     mails: mails.map(({ kind, state, requestedAt }) => ({ kind, state, requestedAt })),
     projects: projects.map(({ projectId }) => projectId),
+    usage,
   }
 }
 
@@ -155,10 +162,14 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
-  const [profiles, keys, ended, projects] = await Promise.all([
+  // Their turns after the calls: a post that finds no call adds no turn to it.
+  const calls = await (await conversations.open()).deleteMany({ userId })
+  const [turns, profiles, keys, ended, usage, projects] = await Promise.all([
+    (await conversationTurns.open()).deleteMany({ userId }),
     (await userProfiles.open()).deleteMany({ userId }),
     (await apiKeys.open()).deleteMany({ ownerId: userId }),
     (await sessions.open()).deleteMany({ userId }),
+    (await usagePeriods.open()).deleteMany({ userId }),
     // A deployed widget goes on capturing: its project is without an owner until an admin gives it one.
     (await widgetConfigs.open()).updateMany({ ownerId: userId }, { $unset: { ownerId: '' } }),
   ])
@@ -167,8 +178,11 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
     userprofiles: profiles.deletedCount,
     apikeys: keys.deletedCount,
     refreshtokens: ended.deletedCount,
+    usageperiods: usage.deletedCount,
     mailoutbox: mails,
     phonenumbers: numbers,
+    conversations: calls.deletedCount,
+    conversationturns: turns.deletedCount,
     widgetconfigs: projects.modifiedCount,
   }
   const added = Object.entries(counts).map(([name, count]) => [`counts.${name}`, count])

@@ -5,7 +5,14 @@ import { retryUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { type Message, sendMail } from '../mail/mail.js'
 
-export const MailKind = z.enum(['verify-email', 'reset-password', 'address-taken', 'password-changed'])
+export const MailKind = z.enum([
+  'verify-email',
+  'reset-password',
+  'address-taken',
+  'password-changed',
+  'usage-warning',
+  'usage-limit',
+])
 export type MailKind = z.infer<typeof MailKind>
 
 /**
@@ -17,6 +24,8 @@ export const OutboxMail = z.object({
   _id: z.string(),
   kind: MailKind,
   to: z.string(),
+  /** What a mail is about that is sent once for each such thing. */
+  about: z.string().optional(),
   state: z.enum(['due', 'sending', 'sent', 'dropped', 'failed']),
   /** When to send it; while it is being sent, when its sender counts as lost. */
   dueAt: z.date(),
@@ -54,7 +63,32 @@ const KEPT_MS = 7 * 24 * HOUR_MS
  */
 export async function enqueueMail(kind: MailKind, to: string, now: Date): Promise<void> {
   const outbox = await mailOutbox.open()
-  const mail: OutboxMail = {
+  const asItIs = { $mergeObjects: ['$$ROOT', { requestedAt: now }] }
+  const update = [{ $replaceWith: { $cond: [isBeingSent, asItIs, { $literal: newMail(kind, to, now) }] } }]
+  await retryUpsert(() => outbox.updateOne({ _id: idOf(kind, to) }, update, { upsert: true }))
+}
+
+/**
+ * Asks for a mail about something, which is sent once however often it is asked for. False where another mail of its
+ * kind is being sent to the address just now: then it has to be asked for again.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function enqueueOnce(kind: MailKind, to: string, about: string, now: Date): Promise<boolean> {
+  const outbox = await mailOutbox.open()
+  const mail: OutboxMail = { ...newMail(kind, to, now), about }
+  const isKnown = { $or: [isBeingSent, { $eq: ['$about', { $literal: about }] }] }
+  const update = [{ $replaceWith: { $cond: [isKnown, '$$ROOT', { $literal: mail }] } }]
+  const write = () =>
+    outbox.findOneAndUpdate({ _id: mail._id }, update, { upsert: true, returnDocument: 'after' })
+  return (await retryUpsert(write))?.about === about
+}
+
+const isBeingSent = { $eq: ['$state', 'sending'] }
+
+/** To be written as a literal: in a pipeline an address that starts with a dollar would be read as a field's name. */
+function newMail(kind: MailKind, to: string, now: Date): OutboxMail {
+  return {
     _id: idOf(kind, to),
     kind,
     to,
@@ -65,12 +99,6 @@ export async function enqueueMail(kind: MailKind, to: string, now: Date): Promis
     requestedAt: now,
     expiresAt: new Date(now.getTime() + KEPT_MS),
   }
-  const isBeingSent = { $eq: ['$state', 'sending'] }
-  const asItIs = { $mergeObjects: ['$$ROOT', { requestedAt: now }] }
-  // Literal: in a pipeline an address that starts with a dollar would be read as a field's name.
-  const update = [{ $replaceWith: { $cond: [isBeingSent, asItIs, { $literal: mail }] } }]
-  const write = () => outbox.updateOne({ _id: mail._id }, update, { upsert: true })
-  await retryUpsert(write)
 }
 
 /** The mails to an address: those that wait, and what became of the last ones. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
+import { meterPendingCalls } from './conversation-metering.js'
 import { finishErasures } from './erasure.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
@@ -7,6 +8,8 @@ import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
 import { rereadOverdue } from './subscription-readings.js'
+import { recomputeDue } from './usage-recompute.js'
+import { sweepUsage } from './usage-settlement.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -24,7 +27,10 @@ const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'pending-leads', run: followUpPending },
   { name: 'counters', run: recountRecentDays },
+  { name: 'unmetered-calls', run: meterPendingCalls },
   { name: 'hand-overs', run: finishHandOvers },
+  { name: 'usage-entries', run: sweepUsage },
+  { name: 'usage', run: recomputeDue },
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },

@@ -17,3 +17,11 @@ export const plans = {
   premium: { calls: 1_000, minutes: 3_000 },
   enterprise: { calls: null, minutes: null },
 } as const satisfies Record<PlanName, PlanLimits>
+
+export const PlanTable = z.array(PlanLimits.extend({ plan: PlanName }))
+export type PlanTable = z.infer<typeof PlanTable>
+
+/** The plans as a table, smallest first. */
+export function listPlans(): PlanTable {
+  return PlanName.options.map(plan => ({ plan, ...plans[plan] }))
+}

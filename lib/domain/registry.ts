@@ -1,6 +1,8 @@
 import type { DefinedCollection } from '../db/collection.js'
 import { apiKeys } from './api-keys.js'
 import { chatSessions } from './chat-sessions.js'
+import { conversationTurns } from './conversation-turns.js'
+import { conversations } from './conversations.js'
 import { erasures } from './erasure.js'
 import { eventCounts } from './event-counts.js'
 import { eventPairs } from './event-pairs.js'
@@ -12,6 +14,7 @@ import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
 import { stripeEvents } from './stripe-events.js'
+import { usagePeriods } from './usage-periods.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
@@ -23,6 +26,8 @@ export type AnyCollection = Pick<DefinedCollection<never>, 'name' | 'indexes' | 
 export const allCollections: readonly AnyCollection[] = [
   apiKeys,
   chatSessions,
+  conversations,
+  conversationTurns,
   erasures,
   eventCounts,
   eventPairs,
@@ -34,6 +39,7 @@ export const allCollections: readonly AnyCollection[] = [
   rateCounters,
   sessions,
   stripeEvents,
+  usagePeriods,
   userProfiles,
   users,
   widgetConfigs,

@@ -77,6 +77,21 @@ export function toPublicSubscription(subscription: Subscription | undefined, now
   }
 }
 
+/**
+ * The entitlement that a period belongs to which is known by its id already; without an id, the one at that moment. A
+ * period that the subscription knows nothing of any more is taken for a month.
+ */
+export function entitlementIn(
+  periodId: string | undefined,
+  subscription: Subscription | undefined,
+  now: Date,
+): Entitlement {
+  const start = new Date(periodId?.slice(periodId.indexOf(':') + 1) ?? now)
+  const entitlement = entitlementAt(subscription, start)
+  if (periodId === undefined || periodId === entitlement.period.id) return entitlement
+  return { plan: entitlement.plan, period: { id: periodId, start, end: monthsAfter(start, 1) } }
+}
+
 function hasEnded(subscription: Subscription, now: Date): boolean {
   const { status, currentPeriodEnd, cancelAtPeriodEnd, pastDueSince } = subscription
   if (status === 'paused') return true

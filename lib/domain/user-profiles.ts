@@ -154,6 +154,12 @@ export async function updateUserPreferences(
   return preferencesOf(profile)
 }
 
+/** What a user pays for, if anything. */
+export async function subscriptionOf(userId: ObjectId): Promise<Subscription | undefined> {
+  const profiles = await userProfiles.open()
+  return (await profiles.findOne({ userId }, { projection: { subscription: 1 } }))?.subscription
+}
+
 /** Sets the leaves of a partial profile one by one, so that what is beside them stays. Creates the profile. */
 async function changeProfile(
   userId: ObjectId,

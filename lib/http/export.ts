@@ -36,6 +36,34 @@ export function exported<T>(
   }
 }
 
+/**
+ * Data in the envelope of the account routes, whose last fields are lists that are sent while they are read: there
+ * may be more than fits into memory or into an answer that is sent whole.
+ */
+export function successWithLists(
+  data: object,
+  lists: Readonly<Record<string, AsyncIterable<unknown>>>,
+): Reply {
+  return {
+    status: 200,
+    body: ReadableStream.from(encoded(envelope(data, lists))),
+    headers: { 'Content-Type': CONTENT_TYPES.json },
+  }
+}
+
+async function* envelope(
+  data: object,
+  lists: Readonly<Record<string, AsyncIterable<unknown>>>,
+): AsyncGenerator<string> {
+  // Without its last brace, to go on from there.
+  yield `{"success":true,"data":${JSON.stringify(data).slice(0, -1)}`
+  for (const [name, rows] of Object.entries(lists)) {
+    yield `,${JSON.stringify(name)}:`
+    yield* jsonArray(rows)
+  }
+  yield '}}'
+}
+
 async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder()
   for await (const line of lines) yield encoder.encode(line)

@@ -53,6 +53,47 @@ export function passwordChanged({ name }: Named): MailContent {
   ])
 }
 
+/** How much of a month's plan is used, in figures for display. */
+interface UsedPlan extends Named {
+  calls: { used: number; limit: number | null }
+  minutes: { used: number; limit: number | null }
+  /** When the next month of the plan begins. */
+  renewsAt: Date
+  plansLink: string
+}
+
+/** Tells a user that most of the month's plan is used. */
+export function usageWarning(given: UsedPlan): MailContent {
+  return content('Most of your monthly plan is used', given.name, [
+    `You have used ${usedOf(given)} of your Leadline plan for this month.`,
+    `When it is used up, your agent takes no more calls until ${day(given.renewsAt)}, when the next month begins.`,
+    'A bigger plan counts at once.',
+    { label: 'See the plans', link: given.plansLink },
+  ])
+}
+
+/** Tells a user that the month's plan is used up, and what follows. */
+export function usageLimitReached(given: UsedPlan): MailContent {
+  return content('Your monthly plan is used up', given.name, [
+    `You have used ${usedOf(given)} of your Leadline plan for this month.`,
+    `Your agent takes no more calls until ${day(given.renewsAt)}, when the next month begins.`,
+    'With a bigger plan it takes calls again at once.',
+    { label: 'See the plans', link: given.plansLink },
+  ])
+}
+
+function usedOf({ calls, minutes }: UsedPlan): string {
+  const parts = [
+    ...(calls.limit === null ? [] : [`${calls.used} of ${calls.limit} calls`]),
+    ...(minutes.limit === null ? [] : [`${minutes.used} of ${minutes.limit} minutes`]),
+  ]
+  return parts.join(' and ')
+}
+
+function day(date: Date): string {
+  return new Intl.DateTimeFormat('en', { dateStyle: 'long', timeZone: 'UTC' }).format(date)
+}
+
 function content(subject: string, name: string | undefined, parts: readonly Part[]): MailContent {
   const called = presentable(name)
   const greeting = called ? `Hello ${called},` : 'Hello,'

@@ -35,8 +35,12 @@ export const policies = {
   read: { limit: 300, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Whole files: each may read everything that its caller has. */
   export: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Posts of the voice agent's server: the turns of every call that goes on. */
+  calls: { limit: 6_000, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** What authenticated callers change. */
   write: { limit: 120, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Calls before they are answered: one key admits for every account that its telephony serves. */
+  admission: { limit: 1_200, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** New accounts. Tells whether an address is taken, so it is limited hard. */
   register: { limit: 20, windowSeconds: 3_600, per: 'address', whenUnavailable: 'closed' },
   /** Tries at a password, right or wrong; wrong ones are slowed down by account as well (`login-throttle`). */

@@ -1,14 +1,30 @@
 import { describe, expect, it } from 'vitest'
 import { html } from '../../lib/mail/html.js'
-import { addressTaken, passwordChanged, resetPassword, verifyEmail } from '../../lib/mail/templates.js'
+import {
+  addressTaken,
+  passwordChanged,
+  resetPassword,
+  usageLimitReached,
+  usageWarning,
+  verifyEmail,
+} from '../../lib/mail/templates.js'
 
 const link = 'https://leadline.example/account/verify-email.html#token=abc&x="y"'
+
+const usedPlan = {
+  calls: { used: 8, limit: 10 },
+  minutes: { used: 12.5, limit: 30 },
+  renewsAt: new Date('2026-12-01T00:00:00Z'),
+  plansLink: link,
+}
 
 const templates = {
   verifyEmail: (name?: string) => verifyEmail({ name, link }),
   resetPassword: (name?: string) => resetPassword({ name, link }),
   addressTaken: (name?: string) => addressTaken({ name, loginLink: link, resetLink: link }),
   passwordChanged: (name?: string) => passwordChanged({ name }),
+  usageWarning: (name?: string) => usageWarning({ name, ...usedPlan }),
+  usageLimitReached: (name?: string) => usageLimitReached({ name, ...usedPlan }),
 }
 
 function greetingOf(name?: string): string | undefined {
@@ -54,6 +70,20 @@ describe('a link', () => {
     const escaped = link.replace('&', '&amp;').replaceAll('"', '&quot;')
     expect(markup).toContain(`href="${escaped}"`)
     expect(markup).toContain(`>${escaped}</p>`)
+  })
+})
+
+describe('what is used', () => {
+  it('is said of calls and minutes, with the day that the next month begins', () => {
+    expect(usageLimitReached(usedPlan).text).toContain('8 of 10 calls and 12.5 of 30 minutes')
+    expect(usageWarning(usedPlan).text).toContain('December 1, 2026')
+  })
+
+  it('is not said of what has no limit', () => {
+    const { text } = usageWarning({ ...usedPlan, calls: { used: 8, limit: null } })
+
+    expect(text).toContain('used 12.5 of 30 minutes')
+    expect(text).not.toContain('calls of')
   })
 })
 

@@ -1,0 +1,186 @@
+import type { Filter, ObjectId } from 'mongodb'
+import { z } from 'zod'
+import { AppError } from '../errors.js'
+import type { DataScope } from './data-scope.js'
+import { findCalls } from './metered-calls.js'
+import { getUserByPhone, InventoryNumber } from './phone-numbers.js'
+import { type PlanLimits, plans } from './plans.js'
+import { type Entitlement, entitlementAt } from './subscriptions.js'
+import { LimitReason, limitReached } from './usage.js'
+import { ENTRY_LIFE_MS, entryKey, isUnused, type UsageEntry } from './usage-entries.js'
+import {
+  changeEntry,
+  ensurePeriod,
+  type KeptEntry,
+  type UsagePeriod,
+  usagePeriodId,
+  usagePeriods,
+} from './usage-periods.js'
+import { Preferences, preferencesOf, type UserProfile, userProfiles } from './user-profiles.js'
+import { findUser, statusOf } from './users.js'
+
+/** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
+const LONGEST_CALL_SECONDS = 4 * 60 * 60
+
+/** How often an admission begins anew when others are faster: each time one of them was admitted or gave back. */
+const MAX_ATTEMPTS = 50
+
+/** Whose call it is, by the called number or by id, and what the telephony calls it. */
+export const AdmitCallInput = z
+  .object({
+    /** The number that was called. */
+    to: InventoryNumber.optional(),
+    userId: z
+      .string()
+      .regex(/^[0-9a-f]{24}$/i, 'must be the id of a user')
+      .optional(),
+    sessionId: z.string().trim().min(1).max(200),
+  })
+  .refine(({ to, userId }) => to !== undefined || userId !== undefined, {
+    path: ['to'],
+    message: 'needs the called number, or userId',
+  })
+export type AdmitCallInput = z.infer<typeof AdmitCallInput>
+
+/** What the telephony is told before it answers. */
+export const Admission = z.object({
+  allowed: z.boolean(),
+  reason: LimitReason.optional(),
+  userId: z.string(),
+  /** How the agent is to speak. */
+  preferences: Preferences,
+  /** For how many seconds from now the call may go on. */
+  maxSeconds: z.number().int(),
+  /** The same one whenever the same session is admitted; null where it is not. */
+  reservationId: z.string().nullable(),
+})
+export type Admission = z.infer<typeof Admission>
+
+/**
+ * Admits a call, if the plan allows one more: exactly as many as that, however many ask at once. It is reserved by
+ * one conditional write on the period's document; asked again for the same session, the answer is the reservation
+ * that there is, whatever became of the call. One that does not start within two minutes is given back.
+ *
+ * Calls that overlap share what is left of the minutes equally, with those that were admitted and have not started;
+ * asked again in the middle of a call, the answer is its share by then. A call is let through as long as a second is
+ * left.
+ *
+ * @throws {AppError} `not_found` where there is no active user with that id or number in the scope.
+ */
+export async function admitCall(scope: DataScope, input: AdmitCallInput, now: Date): Promise<Admission> {
+  const { userId, profile } = await findCallee(scope, input)
+  const entitlement = entitlementAt(profile?.subscription, now)
+  const reserved = await reserve(userId, input.sessionId, entitlement, now)
+  const known = { userId: userId.toHexString(), preferences: preferencesOf(profile) }
+  if (typeof reserved === 'string')
+    return { allowed: false, reason: reserved, ...known, maxSeconds: 0, reservationId: null }
+  return { allowed: true, ...known, maxSeconds: reserved, reservationId: entryKey(input.sessionId) }
+}
+
+async function findCallee(
+  { ownerIds }: DataScope,
+  { to = '', userId }: AdmitCallInput,
+): Promise<{ userId: ObjectId; profile: UserProfile | null }> {
+  const callee = userId === undefined ? await getUserByPhone(to) : await findActive(userId)
+  const id = callee?.user._id
+  if (!callee || !id || (ownerIds && !ownerIds.some(owner => owner.equals(id))))
+    throw new AppError('not_found', 'No active account takes this call.')
+  return { userId: id, profile: callee.profile }
+}
+
+async function findActive(id: string) {
+  const user = await findUser(id)
+  if (!user || statusOf(user) !== 'active') return undefined
+  return { user, profile: await (await userProfiles.open()).findOne({ userId: user._id }) }
+}
+
+/** The seconds that the call may go on, or why there is none. */
+async function reserve(
+  userId: ObjectId,
+  sessionId: string,
+  { plan, period }: Entitlement,
+  now: Date,
+): Promise<number | LimitReason> {
+  const key = entryKey(sessionId)
+  const limits: PlanLimits = plans[plan]
+  const _id = usagePeriodId(userId, period.id)
+  // Of a call that is over for long there is no entry any more: its document says that it was counted.
+  const wasMetered = (await findCalls(userId, [sessionId])).get(sessionId)?.metered !== undefined
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const found = await findPeriods(userId, _id, key, limits)
+    const current = found.find(period => period._id === _id)
+    // It may have been admitted last month.
+    const keeper = found.find(({ open }) => open?.[key])
+    const kept = keeper?.open[key]
+    if (wasMetered || (kept && kept.state !== 'reserved')) return share(keeper ?? current, key, limits, now)
+
+    const after = reservation(sessionId, now)
+    if (keeper && kept) {
+      const renewed = await changeEntry({ period: keeper._id, key, before: kept, after }, now)
+      if (renewed) return share(renewed, key, limits, now)
+    } else if (current) {
+      const room = findRoom(current, limits, now)
+      if (typeof room === 'string') return room
+      const change = { period: _id, key, before: undefined, after, set: { plan, limits }, ...room }
+      const won = await changeEntry({ ...change, withoutEntries: limits.minutes === null }, now)
+      if (won) return share(won, key, limits, now)
+    } else await ensurePeriod(userId, { plan, period }, now)
+  }
+  throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+}
+
+/** The current period, and any other that has the session's entry; without the other entries where none matters. */
+async function findPeriods(
+  userId: ObjectId,
+  current: string,
+  key: string,
+  limits: PlanLimits,
+): Promise<UsagePeriod[]> {
+  const hasEntry = { [`open.${key}`]: { $exists: true } }
+  const unlimited = { userId: 1, periodId: 1, calls: 1, seconds: 1, [`open.${key}`]: 1 }
+  return (await usagePeriods.open())
+    .find({ userId, $or: [{ _id: current }, hasEntry] } as Filter<UsagePeriod>)
+    .sort({ start: 1, _id: 1 })
+    .project<UsagePeriod>(limits.calls === null ? unlimited : {})
+    .toArray()
+}
+
+function reservation(sessionId: string, now: Date): UsageEntry {
+  const dueAt = new Date(now.getTime() + ENTRY_LIFE_MS.reserved)
+  return { sessionId, state: 'reserved', calls: 1, seconds: 0, dueAt }
+}
+
+interface Room {
+  where: Filter<UsagePeriod>
+  inPlaceOf: KeptEntry[]
+}
+
+/**
+ * What the write that admits has to look at, and which unused reservations it takes the place of; or which limit
+ * leaves no room. Many that ask at once each take another one, as far as there are.
+ */
+function findRoom(period: UsagePeriod, limits: PlanLimits, now: Date): Room | LimitReason {
+  const unused = Object.entries(period.open).filter(([, entry]) => isUnused(entry, now))
+  const reason = limitReached(limits, { ...period, calls: period.calls - unused.length })
+  if (reason) return reason
+  const missing = limits.calls === null ? 0 : Math.max(0, period.calls + 1 - limits.calls)
+  const first = Math.floor(Math.random() * unused.length)
+  const inPlaceOf = [...unused.slice(first), ...unused.slice(0, first)].slice(0, missing)
+  return {
+    where: {
+      ...(limits.calls !== null && { calls: { $lt: limits.calls + missing } }),
+      ...(limits.minutes !== null && { seconds: { $lt: limits.minutes * 60 } }),
+    },
+    inPlaceOf,
+  }
+}
+
+/** An equal share of the seconds that are left, among the calls that are going on or about to, this one included. */
+function share(period: UsagePeriod | undefined, key: string, { minutes }: PlanLimits, now: Date): number {
+  if (minutes === null) return LONGEST_CALL_SECONDS
+  const others = Object.entries(period?.open ?? {}).filter(
+    ([other, entry]) => other !== key && entry.state !== 'final' && !isUnused(entry, now),
+  )
+  const left = Math.max(0, minutes * 60 - (period?.seconds ?? 0))
+  return Math.min(LONGEST_CALL_SECONDS, Math.ceil(left / (others.length + 1)))
+}

@@ -1,0 +1,45 @@
+import { type Conversation, conversations } from './conversations.js'
+import { meteredCallOf } from './metered-calls.js'
+import { type Metering, meterCall } from './usage-metering.js'
+
+/** After this long the request that moved a call has metered it, or never will. */
+const SETTLED_MS = 60 * 1000
+const SWEEP_LIMIT = 500
+
+/**
+ * Meters a call as it is now. One that is over carries `meteringPending` from the write that moved it until its
+ * document says what it was metered as, so that a crash in between leaves nothing unmetered; while a call goes on,
+ * its next post meters it.
+ *
+ * @param background where work goes that may follow the answer.
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function meterConversation(
+  call: Conversation,
+  now: Date,
+  background?: (task: Promise<unknown>) => void,
+): Promise<void> {
+  const isOver = call.status !== 'processing'
+  if (isOver && !call.meteringPending) return
+  const metering = await meterCall(meteredCallOf(call), now, background)
+  if (isOver) await settle(call, metering)
+}
+
+/** Meters what crashes left. Returns how many calls, at most 500 at a time. */
+export async function meterPendingCalls(now: Date): Promise<number> {
+  const left = await (await conversations.open())
+    .find({ meteringPending: true, updatedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+    .sort({ updatedAt: 1 })
+    .limit(SWEEP_LIMIT)
+    .toArray()
+  for (const call of left) await meterConversation(call, now)
+  return left.length
+}
+
+/** Unless the call has moved since: then it is for who moved it to say, and a lower metering covers no higher one. */
+async function settle({ _id, userId, status, duration }: Conversation, metered: Metering): Promise<void> {
+  await (await conversations.open()).updateOne(
+    { _id, userId, status, duration: duration ?? null },
+    { $set: { metered }, $unset: { meteringPending: '' } },
+  )
+}
