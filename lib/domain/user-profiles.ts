@@ -4,8 +4,8 @@ import { collection } from '../db/collection.js'
 import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
-import { PublicSubscription, Subscription, toPublicSubscription } from './subscriptions.js'
-import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
+import { Subscription } from './subscriptions.js'
+import { ContactPhone, UserName } from './users.js'
 
 export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
 export const ResponseLength = z.enum(['short', 'medium', 'long'])
@@ -106,40 +106,6 @@ export const userProfiles = collection<UserProfile>({
   ],
 })
 
-/** A user with everything that belongs to it, as dashboards read it. */
-export const PublicProfile = PublicUser.extend({
-  profile: z.object({
-    preferences: Preferences,
-    subscription: PublicSubscription,
-    businessInfo: BusinessInfo,
-    assignedPhoneNumber: z.string().nullable(),
-  }),
-})
-export type PublicProfile = z.infer<typeof PublicProfile>
-
-/** The user with its profile; a user without one has the defaults. */
-export async function getProfile(user: User, now: Date = new Date()): Promise<PublicProfile> {
-  const stored = await (await userProfiles.open()).findOne({ userId: user._id })
-  return toPublic(user, stored, now)
-}
-
-/**
- * Changes the fields that are given and leaves the others: of two concurrent updates both survive.
- *
- * @throws {AppError} `not_found` for an account that was erased meanwhile, `unavailable` while the database is away.
- */
-export async function updateProfile(user: User, input: ProfileInput, now: Date): Promise<PublicProfile> {
-  const { businessInfo, ...account } = input
-  // The account first: where it was erased meanwhile, nothing may be written.
-  const updated = await (await users.openGuarded()).findOneAndUpdate(
-    { _id: user._id, status: { $ne: 'deleted' } },
-    { $set: { ...account, updatedAt: now } },
-    { returnDocument: 'after' },
-  )
-  if (!updated) throw new AppError('not_found')
-  return toPublic(updated, await changeProfile(user._id, businessInfo ? { businessInfo } : {}, now), now)
-}
-
 /**
  * Changes the preferences that are given and leaves the others.
  *
@@ -161,7 +127,7 @@ export async function subscriptionOf(userId: ObjectId): Promise<Subscription | u
 }
 
 /** Sets the leaves of a partial profile one by one, so that what is beside them stays. Creates the profile. */
-async function changeProfile(
+export async function changeProfile(
   userId: ObjectId,
   change: Pick<UserProfile, 'businessInfo' | 'preferences'>,
   now: Date,
@@ -191,18 +157,6 @@ function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unk
       return nested ? Object.entries(leaves(inner as Record<string, unknown>, `${path}.`)) : [[path, inner]]
     }),
   )
-}
-
-function toPublic(user: User, profile: UserProfile | null, now: Date): PublicProfile {
-  return {
-    ...toPublicUser(user),
-    profile: {
-      preferences: preferencesOf(profile),
-      subscription: toPublicSubscription(profile?.subscription, now),
-      businessInfo: profile?.businessInfo ?? {},
-      assignedPhoneNumber: profile?.assignedPhoneNumber ?? null,
-    },
-  }
 }
 
 /** The stored preferences, and the default for each that is missing or not offered any more. */

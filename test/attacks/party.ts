@@ -3,6 +3,8 @@ import { ObjectId } from 'mongodb'
 import { createApiKey, Scope } from '../../lib/domain/api-keys.js'
 import { saveChatSession } from '../../lib/domain/chat-session-capture.js'
 import { saveLeadSession } from '../../lib/domain/chat-sessions.js'
+import { saveConversation } from '../../lib/domain/conversation-ingest.js'
+import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { dayOf, eventCounts } from '../../lib/domain/event-counts.js'
 import { events, recordEvents } from '../../lib/domain/events.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
@@ -63,6 +65,7 @@ export async function settle(role: Role): Promise<Party> {
     createApiKey({ name: canary(role, 'key'), scopes: [...Scope.options] }, ownerId, new Date()),
     storeProfile(role, ownerId, phoneNumber),
     storeMail(user.user.email),
+    storeCall(role, ownerId, sessionId),
   ])
   return {
     user,
@@ -179,6 +182,22 @@ async function storeProfile(role: Role, userId: ObjectId, phoneNumber: string): 
     assignedAt: STORED_AT,
     createdAt: STORED_AT,
   })
+}
+
+/** A call with a turn, metered in the user's period. */
+async function storeCall(role: Role, userId: ObjectId, sessionId: string): Promise<void> {
+  const call = ConversationInput.parse({
+    userId: userId.toHexString(),
+    phoneNumber: '+919811100009',
+    sessionId,
+    callSid: `CA-${role}`,
+    turnId: 'turn-1',
+    userMessage: canary(role, 'call'),
+    aiResponse: canary(role, 'answer'),
+    duration: 60,
+    status: 'completed',
+  })
+  await saveConversation(call, {}, new Date())
 }
 
 async function storeMail(to: string): Promise<void> {

@@ -1,7 +1,7 @@
 import Stripe from 'stripe'
 import { vi } from 'vitest'
+import type { PublicProfile } from '../../../lib/domain/account-profiles.js'
 import type { BillingPage } from '../../../lib/domain/billing.js'
-import type { PublicProfile } from '../../../lib/domain/user-profiles.js'
 import type { ErrorBody } from '../../../lib/http/reply.js'
 import type { Wire } from '../../support/fixtures/wire.js'
 import { type Answer, type CallOptions, call } from '../../support/request.js'
