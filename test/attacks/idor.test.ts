@@ -1,8 +1,9 @@
 import { ObjectId } from 'mongodb'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Access, Scope } from '../../lib/auth/caller.js'
 import { createApiKey, Scope as ScopeSchema } from '../../lib/domain/api-keys.js'
 import { allCollections } from '../../lib/domain/registry.js'
+import { startStripe } from '../api/billing/billing-api.js'
 import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { type Answer, adminToken, call } from '../support/request.js'
@@ -14,9 +15,14 @@ import { BY_DESIGN, claimsOf, vocabularyOf } from './vocabulary.js'
 import { buildWorld, type World } from './world.js'
 
 /** What is stored under hashes, or of no account that is there: nothing of the victim is in it. */
-const OF_NOBODY = ['erasures', 'eventpairs', 'loginfailures', 'ratelimits']
+const OF_NOBODY = ['erasures', 'eventpairs', 'loginfailures', 'ratelimits', 'stripeevents']
 
-process.env.CRON_SECRET = 'cron-secret-of-the-tests'
+/** Where nobody here gets through, since each request has Stripe's signature, or no party ever paid for anything. */
+const CLOSED = ['POST /api/billing/webhook', 'POST /api/billing/portal']
+
+const { stripe, environment } = await startStripe()
+Object.assign(process.env, environment, { CRON_SECRET: 'cron-secret-of-the-tests' })
+afterAll(() => stripe.close())
 
 type Headers = Readonly<Record<string, string>>
 
@@ -124,7 +130,8 @@ describe.each(declaredVerbs)('$name', declared => {
     for (const headers of [world.victim.user.headers, bearer(adminToken())])
       for (const attempt of getsThrough ? [] : attempts)
         getsThrough ||= (await send(declared, attempt, headers)).status < 300
-    expect(getsThrough, 'No attempt gets through for anybody: see test/attacks/vocabulary.ts').toBe(true)
+    const expected = !CLOSED.includes(declared.name)
+    expect(getsThrough, 'No attempt gets through for anybody: see test/attacks/vocabulary.ts').toBe(expected)
   })
 })
 
