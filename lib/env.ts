@@ -52,6 +52,11 @@ const list = z
   .default('')
   .transform(text => text.split(/[\s,]+/).filter(item => item !== ''))
 
+/** A Stripe price or, of before prices, a plan: the first is sold, and all of them are known. */
+const Prices = list.pipe(
+  z.array(z.string().regex(/^(price|plan)_\w+$/, 'must consist of price ids like price_1AbC')),
+)
+
 const Variables = z.object({
   MONGO_URI: mongoUri.optional(),
   MONGODB_URI: mongoUri.optional(),
@@ -92,6 +97,18 @@ const Variables = z.object({
     .regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://')
     .optional(),
   MAIL_FROM: z.string().optional(),
+  STRIPE_SECRET_KEY: z
+    .string()
+    .regex(/^(sk|rk)_\w+$/, 'must start with sk_ or rk_')
+    .optional(),
+  STRIPE_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^whsec_\S+$/, 'must start with whsec_')
+    .optional(),
+  STRIPE_PRICE_BASIC: Prices,
+  STRIPE_PRICE_PREMIUM: Prices,
+  STRIPE_PRICE_ENTERPRISE: Prices,
+  STRIPE_API_BASE: Origin.optional(),
   DATA_DIRECTORY: z.string().default('.data'),
   RATE_LIMIT_SCALE: z.coerce
     .number('must be a number')
@@ -155,6 +172,13 @@ export interface Env {
   /** Where mail is handed over; without it messages are written to `dataDirectory` (development only). */
   smtpUrl: string | undefined
   mailFrom: string
+  stripeSecretKey: string | undefined
+  /** Proves that a webhook is from Stripe. */
+  stripeWebhookSecret: string | undefined
+  /** The ids of the prices of each plan that can be bought: the first is sold, the others were. */
+  stripePrices: Readonly<Record<'basic' | 'premium' | 'enterprise', readonly string[]>>
+  /** Where Stripe's API is, for a test server in its place. */
+  stripeApiBase: string | undefined
   dataDirectory: string
   production: boolean
 }
@@ -186,6 +210,16 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
 
   if (production && Number(BCRYPT_COST ?? 12) < 12)
     problems.push('BCRYPT_COST must be at least 12 in production')
+  if (production && given.STRIPE_API_BASE)
+    problems.push('STRIPE_API_BASE is for tests: it must not be set in production')
+  const stripePrices = {
+    basic: parsed.data?.STRIPE_PRICE_BASIC ?? [],
+    premium: parsed.data?.STRIPE_PRICE_PREMIUM ?? [],
+    enterprise: parsed.data?.STRIPE_PRICE_ENTERPRISE ?? [],
+  }
+  const prices = Object.values(stripePrices).flat()
+  if (new Set(prices).size < prices.length)
+    problems.push('STRIPE_PRICE_BASIC, _PREMIUM and _ENTERPRISE must not share a price')
 
   // A list has the same problem once for each of its elements.
   if (!parsed.success || problems.length > 0) throw new ConfigurationError([...new Set(problems)])
@@ -215,6 +249,10 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
     chatAnswersPerDay: parsed.data.CHAT_ANSWERS_PER_DAY,
     smtpUrl: parsed.data.SMTP_URL,
     mailFrom: parsed.data.MAIL_FROM ?? `Leadline <no-reply@${new URL(appUrl).hostname}>`,
+    stripeSecretKey: parsed.data.STRIPE_SECRET_KEY,
+    stripeWebhookSecret: parsed.data.STRIPE_WEBHOOK_SECRET,
+    stripePrices,
+    stripeApiBase: parsed.data.STRIPE_API_BASE,
     dataDirectory: parsed.data.DATA_DIRECTORY,
     production,
   }
@@ -251,6 +289,10 @@ export function configurationWarnings(current: Env): string[] {
     warnings.push('UPSTASH_REDIS_REST_TOKEN is not set beside its URL: MongoDB counts rate limits.')
   if (current.redisToken && !current.redisUrl)
     warnings.push('UPSTASH_REDIS_REST_URL is not set beside its token: MongoDB counts rate limits.')
+  if (current.stripeSecretKey && !current.stripeWebhookSecret)
+    warnings.push('STRIPE_WEBHOOK_SECRET is not set: what is paid at Stripe changes no plan.')
+  if (current.stripeSecretKey && Object.values(current.stripePrices).every(prices => prices.length === 0))
+    warnings.push('STRIPE_PRICE_BASIC, _PREMIUM and _ENTERPRISE are not set: no plan can be bought.')
   if (current.rateLimitScale !== 1)
     warnings.push('RATE_LIMIT_SCALE is set: rate limits are not the real ones.')
   return warnings

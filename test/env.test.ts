@@ -38,6 +38,7 @@ describe('an environment', () => {
       chatAnswersPerDay: 1_000,
       smtpUrl: undefined,
       mailFrom: 'Leadline <no-reply@127.0.0.1>',
+      stripePrices: { basic: [], premium: [], enterprise: [] },
       dataDirectory: '.data',
       production: false,
       rateLimitScale: 1,
@@ -281,6 +282,52 @@ describe('the model that answers visitors', () => {
     expect(problemsOf(values).join('\n')).not.toMatch(/hunter2|2\.5|models\.example/)
     for (const url of ['models.example/v1', 'ftp://models.example', 'https://'])
       expect(namesOf(problemsOf({ OPENAI_BASE_URL: url })), url).toEqual(['OPENAI_BASE_URL'])
+  })
+})
+
+describe('what billing needs', () => {
+  const STRIPE = {
+    STRIPE_SECRET_KEY: 'sk_test_1',
+    STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    STRIPE_PRICE_BASIC: 'price_1',
+  }
+
+  it('has several prices a plan, the first one sold, and none of two plans', () => {
+    const prices = { STRIPE_PRICE_BASIC: 'price_2, price_1', STRIPE_PRICE_PREMIUM: 'plan_old' }
+
+    expect(readEnv(prices).stripePrices).toEqual({
+      basic: ['price_2', 'price_1'],
+      premium: ['plan_old'],
+      enterprise: [],
+    })
+    expect(namesOf(problemsOf({ ...prices, STRIPE_PRICE_ENTERPRISE: 'price_1' }))).toEqual([
+      'STRIPE_PRICE_BASIC,',
+    ])
+  })
+
+  it.each([
+    ['STRIPE_SECRET_KEY', 'pk_live_1'],
+    ['STRIPE_WEBHOOK_SECRET', 'sk_live_1'],
+    ['STRIPE_PRICE_PREMIUM', 'prod_1'],
+    ['STRIPE_API_BASE', 'api.stripe.com'],
+  ])('takes no %s like %s', (name, value) => {
+    expect(namesOf(problemsOf({ [name]: value }))).toEqual([name])
+  })
+
+  it('asks Stripe itself in production', () => {
+    const local = { STRIPE_API_BASE: 'http://127.0.0.1:12111' }
+
+    expect(readEnv(local).stripeApiBase).toBe(local.STRIPE_API_BASE)
+    expect(namesOf(problemsOf({ ...local, NODE_ENV: 'production' }))).toEqual(['STRIPE_API_BASE'])
+  })
+
+  it('is asked for where there is a key', () => {
+    const of = (source: Record<string, string>) =>
+      namesOf(configurationWarnings(readEnv(source))).filter(name => name.startsWith('STRIPE'))
+
+    expect(of({})).toEqual([])
+    expect(of(STRIPE)).toEqual([])
+    expect(of({ STRIPE_SECRET_KEY: 'rk_live_1' })).toEqual(['STRIPE_PRICE_BASIC,', 'STRIPE_WEBHOOK_SECRET'])
   })
 })
 

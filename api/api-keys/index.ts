@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ownerIdOf } from '../../lib/auth/callers.js'
+import { makerIdOf, ownerIdOf } from '../../lib/auth/callers.js'
 import { ApiKeyInput, createApiKey, listApiKeys, PublicApiKey } from '../../lib/domain/api-keys.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
@@ -26,7 +26,7 @@ const POST = route(
     },
   },
   async ({ body, caller, context }) =>
-    success(await createApiKey(body, ownerIdOf(caller), context.now), { status: 201 }),
+    success(await createApiKey(body, ownerIdOf(caller), context.now, makerIdOf(caller)), { status: 201 }),
 )
 
 export default serve('/api/api-keys', { GET, POST })

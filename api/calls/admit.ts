@@ -1,4 +1,4 @@
-import { dataScopeOf } from '../../lib/auth/callers.js'
+import { callScopeOf } from '../../lib/auth/callers.js'
 import { Admission, AdmitCallInput, admitCall } from '../../lib/domain/admission.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
@@ -15,7 +15,7 @@ const POST = route(
       200: { description: 'Whether the call is let through, and for how long', schema: Admission },
     },
   },
-  async ({ body, caller, context }) => success(await admitCall(dataScopeOf(caller), body, context.now)),
+  async ({ body, caller, context }) => success(await admitCall(callScopeOf(caller), body, context.now)),
 )
 
 export default serve('/api/calls/admit', { POST })

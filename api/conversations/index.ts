@@ -1,4 +1,4 @@
-import { dataScopeOf } from '../../lib/auth/callers.js'
+import { callScopeOf } from '../../lib/auth/callers.js'
 import { SavedConversation, saveConversation } from '../../lib/domain/conversation-ingest.js'
 import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { success } from '../../lib/http/reply.js'
@@ -19,7 +19,7 @@ const POST = route(
     },
   },
   async ({ body, caller, context }) => {
-    const scope = dataScopeOf(caller)
+    const scope = callScopeOf(caller)
     const { conversation, isNew } = await saveConversation(body, scope, context.now, context.background)
     return success(conversation, { status: isNew ? 201 : 200 })
   },

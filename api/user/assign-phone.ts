@@ -1,6 +1,6 @@
+import { getProfile, PublicProfile } from '../../lib/domain/account-profiles.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
 import { AssignPhoneInput } from '../../lib/domain/phone-numbers.js'
-import { getProfile, PublicProfile } from '../../lib/domain/user-profiles.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -15,7 +15,7 @@ const POST = route(
   },
   async ({ body, caller, context }) => {
     await assignPhoneNumber(caller.user._id, body.phoneNumber, context.now)
-    return success(await getProfile(caller.user))
+    return success(await getProfile(caller.user, context.now))
   },
 )
 

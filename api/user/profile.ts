@@ -1,4 +1,5 @@
-import { getProfile, ProfileInput, PublicProfile, updateProfile } from '../../lib/domain/user-profiles.js'
+import { getProfile, PublicProfile, updateProfile } from '../../lib/domain/account-profiles.js'
+import { ProfileInput } from '../../lib/domain/user-profiles.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -7,7 +8,7 @@ const responses = { 200: { description: 'The user with its profile', schema: Pub
 
 const GET = route(
   { summary: 'The signed-in user with its profile', access: 'user', limit: 'read', responses },
-  async ({ caller }) => success(await getProfile(caller.user)),
+  async ({ caller, context }) => success(await getProfile(caller.user, context.now)),
 )
 
 const PATCH = route(

@@ -1,3 +1,4 @@
+import type { ObjectId } from 'mongodb'
 import type { ApiKey, Scope } from '../domain/api-keys.js'
 import type { User } from '../domain/users.js'
 
@@ -27,6 +28,8 @@ export interface UserCaller {
 export interface AdminCaller {
   kind: 'admin'
   id: string
+  /** Of the account, where there is one. */
+  userId?: ObjectId
 }
 export interface ServiceCaller {
   kind: 'service'

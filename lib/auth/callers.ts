@@ -66,9 +66,25 @@ export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): D
   return { ...(ownerIds && { ownerIds }), ...(microsites && { microsites }) }
 }
 
+/**
+ * Whose calls a caller may save and admit.
+ *
+ * @throws {AppError} `forbidden` for a key that is limited to microsites alone: calls are of none.
+ */
+export function callScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
+  const { ownerIds, microsites } = dataScopeOf(caller)
+  if (microsites && !ownerIds) throw new AppError('forbidden')
+  return ownerIds ? { ownerIds } : {}
+}
+
 /** Whose things a caller manages: its own, or everybody's (undefined) for an admin. */
 export function ownerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefined {
   return caller.kind === 'user' ? caller.user._id : undefined
+}
+
+/** The admin's account that a key made by this caller stands on; a user's key stands on its owner. */
+export function makerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefined {
+  return caller.kind === 'admin' ? caller.userId : undefined
 }
 
 /**

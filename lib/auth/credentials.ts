@@ -53,7 +53,7 @@ async function signedInUser(
   const user = await findSessionUser(userId, sessionId, sessionVersion, now)
   if (!user) return undefined
   if (user.role === 'admin' && access !== 'user' && access !== 'anyone')
-    return { kind: 'admin', id: `user:${userId}` }
+    return { kind: 'admin', id: `user:${userId}`, userId: user._id }
   return { kind: 'user', id: `user:${userId}`, user, sessionId, expiresAt }
 }
 

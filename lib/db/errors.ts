@@ -1,4 +1,5 @@
 import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
+import { ConfigurationError } from '../env.js'
 import { AppError } from '../errors.js'
 
 /** MongoDB's code for a violated unique index. */
@@ -46,8 +47,12 @@ export function unavailable(cause: unknown): AppError {
   return new AppError('unavailable', undefined, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause })
 }
 
-/** Turns "the database is away" into the 503 that it is for a client, and leaves every other error as it was. */
+/**
+ * Turns "the database is away" into the 503 that it is for a client, and leaves every other error as it was. Where
+ * the environment is wrong nobody knows which database: for clients it is away, and the log says what to mend.
+ */
 export function translateDatabaseError(error: unknown): unknown {
+  if (error instanceof ConfigurationError) return unavailable(error)
   if (!(error instanceof MongoError)) return error
   const transient =
     error instanceof MongoNetworkError ||

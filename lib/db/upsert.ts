@@ -4,6 +4,14 @@ import { isDuplicateKey, onlyDuplicates } from './errors.js'
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
 const ATTEMPTS = 3
 
+/** What a write returns, or undefined where a unique index refused it: somebody else was first. */
+export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> {
+  return write().catch(error => {
+    if (isDuplicateKey(error)) return undefined
+    throw error
+  })
+}
+
 /**
  * Runs an upsert again where it collided: of two that find nothing at the same moment both try to insert, and the
  * loser finds the winner's document when it looks again.

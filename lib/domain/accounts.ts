@@ -6,6 +6,7 @@ import { requireAuthSecret, signAccessToken } from '../auth/tokens.js'
 import { env } from '../env.js'
 import { AppError, invalidField } from '../errors.js'
 import { enqueueAccountMail } from './account-mails.js'
+import { revokeKeysUntil } from './api-keys.js'
 import { admitLoginAttempt, forgetFailures } from './login-throttle.js'
 import {
   endAllSessions,
@@ -191,7 +192,8 @@ export async function verifyEmail(token: string, now: Date): Promise<PublicUser>
 }
 
 /**
- * Replaces a password with a mailed token, proves the address and ends every session.
+ * Replaces a password with a mailed token, proves the address and ends every session. Where the address was not
+ * proven before, it also ends every API key: they may be those of somebody who registered another's address.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
@@ -200,6 +202,7 @@ export async function resetPassword(token: string, password: string, request: Ac
   const passwordHash = await hashPassword(password)
   const user = await consumeOneTimeToken('resetPassword', token, { passwordHash }, now)
   await forgetSessions(user._id)
+  if (user.keysVoidUntil) await revokeKeysUntil(user._id, user.keysVoidUntil)
   await enqueueAccountMail('password-changed', user.email, request)
 }
 

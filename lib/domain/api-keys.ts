@@ -27,6 +27,8 @@ export const ApiKey = z.object({
   scopes: z.array(Scope),
   /** Whose key it is: it sees what its owner sees. A key of the deployment has none and sees everything. */
   ownerId: z.instanceof(ObjectId).optional(),
+  /** The admin's account that made a key of the deployment; one made by a script or with `ADMIN_TOKEN` has none. */
+  makerId: z.instanceof(ObjectId).optional(),
   /** Limits of the key within that, where there are any. */
   userIds: z.array(z.instanceof(ObjectId)).optional(),
   microsites: z.array(z.string()).optional(),
@@ -78,6 +80,7 @@ export type PublicApiKey = z.infer<typeof PublicApiKey>
 /**
  * Makes a key. The key itself is in this answer and nowhere else.
  *
+ * @param makerId the admin's account behind a key without an owner.
  * @throws {AppError} `forbidden` for a key to other users' data than the owner's, `invalid_request` for one that
  *   has ended already.
  */
@@ -85,6 +88,7 @@ export async function createApiKey(
   input: ApiKeyInput,
   ownerId: ObjectId | undefined,
   now: Date,
+  makerId?: ObjectId,
 ): Promise<{ key: string; apiKey: PublicApiKey }> {
   if (ownerId && input.userIds?.some(id => !ownerId.equals(id)))
     throw new AppError('forbidden', 'A key of yours reaches your own data only.')
@@ -101,6 +105,7 @@ export async function createApiKey(
     ...(name !== undefined && { name }),
     scopes,
     ...(ownerId && { ownerId }),
+    ...(makerId && { makerId }),
     ...(userIds && { userIds: userIds.map(id => new ObjectId(id)) }),
     ...(microsites && { microsites }),
     ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt) }),
@@ -118,8 +123,8 @@ export function isApiKey(text: string): boolean {
 
 /**
  * The key in force behind a text, or undefined. Found by its hash, which nobody can aim at; compared once more in
- * constant time. A key ends with its owner's account, and rests while that is suspended. The last use is noted
- * every few minutes.
+ * constant time. A key ends with its owner's account, and rests while that is suspended; one of the deployment rests
+ * while the admin who made it is none. The last use is noted every few minutes.
  */
 export async function findApiKey(text: string, now: Date): Promise<ApiKey | undefined> {
   if (!isApiKey(text)) return undefined
@@ -128,7 +133,7 @@ export async function findApiKey(text: string, now: Date): Promise<ApiKey | unde
   const stored = await keys.findOne({ hash })
   if (!stored || !timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hash))) return undefined
   if (stored.revokedAt || (stored.expiresAt && stored.expiresAt <= now)) return undefined
-  if (stored.ownerId && !(await isActive(stored.ownerId))) return undefined
+  if (!(await isBacked(stored))) return undefined
   if (!stored.lastUsedAt || now.getTime() - stored.lastUsedAt.getTime() > LAST_USE_PRECISION_MS)
     await keys.updateOne({ _id: stored._id }, { $max: { lastUsedAt: now } })
   return stored
@@ -169,9 +174,25 @@ export async function revokeApiKey(
   return toPublic(revoked)
 }
 
-async function isActive(userId: ObjectId): Promise<boolean> {
-  const user = await (await users.open()).findOne({ _id: userId }, { projection: { status: 1 } })
-  return user !== null && statusOf(user) === 'active'
+/**
+ * Revokes the keys of an owner that were made up to a moment. They are void without it (`keysVoidUntil`): this is
+ * what shows in lists.
+ */
+export async function revokeKeysUntil(ownerId: ObjectId, moment: Date): Promise<void> {
+  const keys = await apiKeys.open()
+  await keys.updateMany({ ownerId, createdAt: { $lte: moment } }, { $min: { revokedAt: moment } })
+}
+
+/** Whether the account that a key stands on still bears it. */
+async function isBacked({ ownerId, makerId, createdAt }: ApiKey): Promise<boolean> {
+  const _id = ownerId ?? makerId
+  if (_id === undefined) return true
+  const user = await (await users.open()).findOne(
+    { _id },
+    { projection: { status: 1, role: 1, keysVoidUntil: 1 } },
+  )
+  if (!user || statusOf(user) !== 'active') return false
+  return ownerId ? !user.keysVoidUntil || createdAt > user.keysVoidUntil : user.role === 'admin'
 }
 
 /** Rejects the bytes that would make some characters likelier than others. */

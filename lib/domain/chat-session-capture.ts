@@ -55,8 +55,9 @@ export async function saveChatSession(
 }
 
 /**
- * One write: what is stored stays, what is missing is filled in, and of the messages only those that are not there
- * yet are appended. Literals, since a visitor's text may begin with a dollar.
+ * One write: what is stored stays, what is missing of the visitor is filled in, and of the messages only those that
+ * are not there yet are appended. Whose a chat is was said when it began: nobody gets a chat that is nobody's by
+ * going on with it. Literals, since a visitor's text may begin with a dollar.
  */
 function appending(
   fresh: Omit<ChatSession, 'conversation' | 'updatedAt'>,
@@ -72,6 +73,9 @@ function appending(
       cond: { $not: { $in: ['$$message.id', storedIds] } },
     },
   }
+  const { ownerId: _owner, ...others } = fresh
+  const [all, visitors] = [{ $literal: fresh }, { $literal: others }]
+  const isNew = { $eq: [{ $ifNull: ['$createdAt', null] }, null] }
   return [
     {
       $set: {
@@ -79,7 +83,7 @@ function appending(
         updatedAt: now,
       },
     },
-    { $replaceWith: { $mergeObjects: [{ $literal: fresh }, '$$ROOT'] } },
+    { $replaceWith: { $mergeObjects: [{ $cond: [isNew, all, visitors] }, '$$ROOT'] } },
   ]
 }
 

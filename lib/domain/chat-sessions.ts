@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { BhkType } from './bhk.js'
 import { Message, PublicMessage, toPublicMessages } from './conversation.js'
 
@@ -86,22 +86,19 @@ export async function saveLeadSession(lead: Omit<ChatSession, 'sessionId' | 'lea
   if (lead.conversation.length === 0) return
   const { _id, microsite, projectId, ownerId, phone, bhkType, conversation, metadata, createdAt } = lead
   const sessions = await chatSessions.open()
-  try {
-    await sessions.insertOne({
-      _id,
-      sessionId: `lead:${_id}`,
-      microsite,
-      projectId,
-      ...(ownerId && { ownerId }),
-      leadId: _id,
-      ...(phone && { phone }),
-      bhkType,
-      conversation,
-      metadata,
-      createdAt,
-      updatedAt: createdAt,
-    })
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
+  const session: ChatSession = {
+    _id,
+    sessionId: `lead:${_id}`,
+    microsite,
+    projectId,
+    ...(ownerId && { ownerId }),
+    leadId: _id,
+    ...(phone && { phone }),
+    bhkType,
+    conversation,
+    metadata,
+    createdAt,
+    updatedAt: createdAt,
   }
+  await unlessTaken(() => sessions.insertOne(session))
 }

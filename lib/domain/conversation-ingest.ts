@@ -1,4 +1,4 @@
-import { type Document, type Filter, ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
@@ -120,7 +120,7 @@ async function findUserId(
   to: string | undefined,
 ): Promise<ObjectId | undefined> {
   if (given) {
-    const isThere: Filter<Document> = { _id: given, status: { $ne: 'deleted' } }
+    const isThere = { _id: given, status: { $ne: 'deleted' as const } }
     return (await (await users.open()).findOne(isThere, { projection: { _id: 1 } }))?._id
   }
   if (to === undefined) return undefined

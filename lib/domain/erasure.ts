@@ -1,6 +1,8 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { deleteCustomer } from '../billing/checkout.js'
 import { collection } from '../db/collection.js'
+import { getProfile, PublicProfile } from './account-profiles.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
 import { apiKeys, listApiKeys, PublicApiKey } from './api-keys.js'
 import { conversationTurns } from './conversation-turns.js'
@@ -10,7 +12,7 @@ import { releasePhoneNumbers } from './phone-assignments.js'
 import { sessions } from './sessions.js'
 import { UsageRow, usageOf } from './usage.js'
 import { usagePeriods } from './usage-periods.js'
-import { getProfile, PublicProfile, userProfiles } from './user-profiles.js'
+import { userProfiles } from './user-profiles.js'
 import { findUser, type User, users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
 
@@ -23,6 +25,8 @@ export const Erasure = z.object({
   _id: z.instanceof(ObjectId),
   /** `done`: answered with a receipt. `settled`: gone through once more, for what requests under way left behind. */
   state: z.enum(['running', 'done', 'settled']),
+  /** Customers of the account that are still to be deleted at Stripe, and their subscriptions with them. */
+  stripeCustomers: z.array(z.string()).optional(),
   /** How many documents were erased, detached or given back, by collection. */
   counts: z.record(z.string(), z.number().int()).optional(),
   requestedAt: z.date(),
@@ -53,7 +57,7 @@ export const AccountExport = z.object({
 /** Everything that is stored of a user, beside the calls, which may be many, and the leads, which have an export. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
   const [account, keys, live, mails, projects, usage] = await Promise.all([
-    getProfile(user),
+    getProfile(user, now),
     listApiKeys(user._id),
     (await sessions.open()).find({ userId: user._id }).toArray(),
     findMails(user.email),
@@ -84,7 +88,7 @@ export type ErasureReceipt = z.infer<typeof ErasureReceipt>
 
 /**
  * Erases an account, for who knows its password. That it was asked for is written first: an erasure that a crash
- * interrupts is finished by maintenance.
+ * interrupts is finished by maintenance. Stripe is told after the answer, and again until it has taken it.
  *
  * @throws {AppError} `unauthenticated` for a wrong password, `rate_limited` after too many.
  */
@@ -99,7 +103,9 @@ export async function deleteAccount(
     { $setOnInsert: { state: 'running', requestedAt: request.now } },
     { upsert: true },
   )
-  return eraseAccount(user._id, 'done', request.now)
+  const erased = await eraseAccount(user._id, request.now)
+  if (erased.stripeCustomers?.length) request.background(deleteCustomers(erased))
+  return receiptOf(erased)
 }
 
 /**
@@ -107,6 +113,7 @@ export async function deleteAccount(
  * wrote that were under way then is erased too. Returns how many were interrupted, and how many are settled.
  *
  * @param isOver whether to end before the next one.
+ * @throws what kept the last one that is not settled from it, once all the others are.
  */
 export async function finishErasures(
   now: Date,
@@ -118,20 +125,45 @@ export async function finishErasures(
     requestedAt: { $lt: new Date(now.getTime() - SETTLED_MS) },
   })
   const finished = { interrupted: 0, settled: 0 }
+  let failure: unknown
   for await (const { _id, state } of unsettled) {
     if (isOver()) break
-    await eraseAccount(_id, 'settled', now)
-    finished.settled += 1
+    const erased = await eraseAccount(_id, now)
     if (state === 'running') finished.interrupted += 1
+    try {
+      await deleteCustomers(erased)
+    } catch (error) {
+      failure = error
+      continue
+    }
+    await open.updateOne(
+      { _id, 'stripeCustomers.0': { $exists: false } },
+      { $set: { state: 'settled' }, $unset: { stripeCustomers: '' } },
+    )
+    finished.settled += 1
   }
+  if (failure !== undefined) throw failure
   return finished
+}
+
+/**
+ * Deletes customers at Stripe, which ends their subscriptions at once.
+ *
+ * @throws {AppError} `unavailable` while Stripe is away, `not_configured` without a key.
+ */
+async function deleteCustomers({ _id, stripeCustomers = [] }: Erasure): Promise<void> {
+  for (const id of stripeCustomers) {
+    await deleteCustomer(id)
+    await (await erasures.open()).updateOne({ _id }, { $pull: { stripeCustomers: id } })
+  }
 }
 
 /**
  * Every step may be repeated. The mails go first, since the account says their address; then the account, so that
  * nobody is signed in to it any more.
  */
-async function eraseAccount(userId: ObjectId, state: 'done' | 'settled', now: Date): Promise<ErasureReceipt> {
+async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
+  await noteCustomer(userId)
   const account = await findUser(userId.toHexString())
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
@@ -162,11 +194,21 @@ async function eraseAccount(userId: ObjectId, state: 'done' | 'settled', now: Da
   const added = Object.entries(counts).map(([name, count]) => [`counts.${name}`, count])
   const erasure = await (await erasures.open()).findOneAndUpdate(
     { _id: userId },
-    { $set: { state }, $inc: Object.fromEntries(added), $min: { completedAt: now } },
+    { $set: { state: 'done' }, $inc: Object.fromEntries(added), $min: { completedAt: now } },
     { returnDocument: 'after' },
   )
-  const { requestedAt = now, completedAt = now } = erasure ?? {}
-  return { receipt: userId.toHexString(), requestedAt, completedAt, counts: erasure?.counts ?? counts }
+  return erasure ?? { _id: userId, state: 'done', counts, requestedAt: now }
+}
+
+function receiptOf({ _id, requestedAt, completedAt = requestedAt, counts = {} }: Erasure): ErasureReceipt {
+  return { receipt: _id.toHexString(), requestedAt, completedAt, counts }
+}
+
+/** Remembers whom Stripe is to forget: the profile that says so goes with the account. */
+async function noteCustomer(userId: ObjectId): Promise<void> {
+  const profile = await (await userProfiles.open()).findOne({ userId })
+  const id = profile?.subscription?.stripeCustomerId
+  if (id) await (await erasures.open()).updateOne({ _id: userId }, { $addToSet: { stripeCustomers: id } })
 }
 
 /** Keeps of an account only that there was one, whatever the old system stored in it. Returns how many were. */

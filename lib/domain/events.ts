@@ -16,16 +16,24 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
 const MAX_AHEAD_MS = 5 * 60 * 1000
 
+/** A field that old clients send as null where they have nothing to say. */
+function given<T extends z.ZodType>(field: T) {
+  return field
+    .nullish()
+    .transform(value => value ?? undefined)
+    .optional()
+}
+
 /** One event as a widget sends it. */
 export const EventInput = z.object({
   type: z.string().trim().min(1).max(64),
   projectId: ProjectId,
-  microsite: z.string().trim().max(200).optional(),
+  microsite: given(z.string().trim().max(200)),
   payload: CapturedFreeForm.optional(),
   /** The client's own id of the event: the same one again is the same event. */
-  id: z.string().min(1).max(100).optional(),
+  id: given(z.string().min(1).max(100)),
   /** When it happened by the visitor's clock, ISO 8601. */
-  at: z.string().max(40).optional(),
+  at: given(z.string().max(40)),
 })
 export type EventInput = z.infer<typeof EventInput>
 
@@ -109,10 +117,12 @@ export async function recordEvents(body: EventBody, request: EventRequest): Prom
       accepted: inserted.size,
       duplicates: incoming.length - inserted.size,
     }
-  // A client's own id names what was stored under it first; a twin is answered as it was sent.
+  // An event is answered as it was sent, and at the time when its client's id came first: what is stored under an id
+  // that somebody else guessed is not told.
   const known = !inserted.has(0) && first.side === undefined
-  const stored = known ? await (await events.open()).findOne({ _id: first.event._id }) : null
-  return { message: 'Event recorded', event: toPublic(stored ?? first.event) }
+  const times = { projection: { _id: 0, at: 1, receivedAt: 1 } }
+  const stored = known ? await (await events.open()).findOne({ _id: first.event._id }, times) : null
+  return { message: 'Event recorded', event: toPublic({ ...first.event, ...stored }) }
 }
 
 /** An event under the id that it is stored by. */

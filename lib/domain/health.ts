@@ -1,7 +1,7 @@
 import { MongoServerError } from 'mongodb'
 import { z } from 'zod'
 import { database } from '../db/client.js'
-import { configurationWarnings, env } from '../env.js'
+import { ConfigurationError, configurationWarnings, env } from '../env.js'
 import { AppError, type ErrorDetail } from '../errors.js'
 import { allCollections } from './registry.js'
 
@@ -63,6 +63,8 @@ async function pingMs(): Promise<number> {
     await db.command({ ping: 1 })
     return Math.round((performance.now() - startedAt) * 10) / 10
   } catch (cause) {
+    if (cause instanceof ConfigurationError)
+      throw notReady([{ path: 'environment', message: 'is not valid' }], cause)
     const isMissing = cause instanceof AppError && cause.code === 'not_configured'
     const message = isMissing ? 'is not configured' : 'does not answer'
     throw notReady([{ path: 'database', message }], cause)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { LeadInput } from './captured-input.js'
@@ -53,7 +53,8 @@ export async function captureLead(
   // A retry is no further lead, however many of them there are: only what is new may be part of a flood.
   const network = stored === lead ? submission.network : undefined
   if (stored.pending) submission.background(followUpLead(stored, network, submission.now))
-  return toCaptured(stored)
+  // As it was sent: what is stored under guessed ids of messages is not told.
+  return toCaptured({ ...lead, createdAt: stored.createdAt })
 }
 
 /** A lead as its own client sees it: quarantine, and what became of it since, are the operators' business. */
@@ -129,12 +130,7 @@ function digest(value: unknown): Buffer {
 /** The lead as it is stored: this one, or what the same submission made before. */
 async function insertOnce(lead: Lead): Promise<Lead> {
   const captured = await leads.open()
-  try {
-    await captured.insertOne(lead)
-    return lead
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  if (await unlessTaken(() => captured.insertOne(lead))) return lead
   const stored = await captured.findOne({ _id: lead._id })
   // Deleted between the two: the next try inserts it.
   if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })

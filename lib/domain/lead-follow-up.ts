@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { env } from '../env.js'
 import { countEach } from './event-counts.js'
 import { countedAs, type Lead, leads } from './leads.js'
@@ -83,16 +83,13 @@ async function linkToHead(lead: Lead, phone: string): Promise<void> {
 
 async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<boolean> {
   const all = await leads.openGuarded()
-  try {
-    const made = await all.updateOne(
+  const made = await unlessTaken(() =>
+    all.updateOne(
       { _id, quarantined: false, duplicateOf: { $exists: false } },
       { $set: { headKey }, $max: { submissions: 1, lastSeenAt: createdAt } },
-    )
-    return made.matchedCount === 1
-  } catch (error) {
-    if (isDuplicateKey(error)) return false
-    throw error
-  }
+    ),
+  )
+  return made?.matchedCount === 1
 }
 
 async function floodReasons(lead: Lead, network: string | undefined, now: Date): Promise<string[]> {

@@ -8,6 +8,7 @@ import { type Job, type MaintenanceOptions, MaintenanceReport, runJobs } from '.
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
+import { rereadOverdue } from './subscription-readings.js'
 import { recomputeDue } from './usage-recompute.js'
 import { sweepUsage } from './usage-settlement.js'
 
@@ -33,6 +34,7 @@ const jobs: readonly Job[] = [
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },
+  { name: 'subscriptions', run: rereadOverdue },
   { name: 'retention', run: deleteOldEvents },
 ]
 

@@ -1,11 +1,15 @@
 import type { ObjectId } from 'mongodb'
 import { AppError } from '../errors.js'
 import { chatSessions } from './chat-sessions.js'
+import { eventCounts } from './event-counts.js'
+import { events } from './events.js'
 import { leads } from './leads.js'
 import { type WidgetConfig, widgetConfigs } from './widget-configs.js'
 
 /** After this long no capture that began under the old owner can still be writing. */
 const SETTLED_MS = 60 * 1000
+
+const onlyId = { projection: { _id: 1 } }
 
 /** Who changes a project. */
 export interface Editor {
@@ -19,7 +23,7 @@ export interface Editor {
 
 /**
  * Lets an admin create any project, and others one whose id nobody has and that has no data yet: nobody gets at
- * existing leads by claiming the id that they were captured under.
+ * existing leads or counts by claiming the id that they were captured under.
  *
  * @throws {AppError} `not_found`, as for a project of somebody else.
  */
@@ -27,12 +31,17 @@ export async function assertMayCreate(projectId: string, editor: Editor): Promis
   if (editor.isAdmin) return
   const { ownerId } = editor
   if (!editor.mayEdit({ projectId, ...(ownerId && { ownerId }) })) throw new AppError('not_found')
-  const captured = [{ projectId }, { microsite: projectId }]
-  const [lead, chat] = await Promise.all([
-    (await leads.open()).findOne({ $or: captured }, { projection: { _id: 1 } }),
-    (await chatSessions.open()).findOne({ $or: captured }, { projection: { _id: 1 } }),
+  const captured = { $or: [{ projectId }, { microsite: projectId }] }
+  const counted = { $or: [{ '_id.projectId': projectId }, { '_id.microsite': projectId }] }
+  // Not yet counted, perhaps. The day is what lets an index be used: it costs days and types, not events.
+  const recorded = { day: { $gte: '' }, projectId }
+  const found = await Promise.all([
+    (await leads.open()).findOne(captured, onlyId),
+    (await chatSessions.open()).findOne(captured, onlyId),
+    (await eventCounts.open()).findOne(counted, onlyId),
+    (await events.open()).findOne(recorded, onlyId),
   ])
-  if (lead ?? chat) throw new AppError('not_found')
+  if (found.some(document => document !== null)) throw new AppError('not_found')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { type CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
 import { COUNTED_EVENTS, countedAs as countedEvent, events } from './events.js'
 import { leads } from './leads.js'
@@ -79,15 +79,8 @@ async function readCounts(day: string): Promise<Tally> {
 async function mend(_id: EventCount['_id'], was: number | undefined, is: number): Promise<boolean> {
   const counts = await eventCounts.open()
   const unmoved = was === undefined ? { $exists: false } : was
-  try {
-    const written = await counts.updateOne(
-      { _id, count: unmoved },
-      { $set: { count: is } },
-      { upsert: was === undefined },
-    )
-    return written.modifiedCount + written.upsertedCount === 1
-  } catch (error) {
-    if (isDuplicateKey(error)) return false
-    throw error
-  }
+  const written = await unlessTaken(() =>
+    counts.updateOne({ _id, count: unmoved }, { $set: { count: is } }, { upsert: was === undefined }),
+  )
+  return written !== undefined && written.modifiedCount + written.upsertedCount === 1
 }

@@ -14,6 +14,7 @@ import { maintenanceTurns } from './maintenance-lock.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
+import { stripeEvents } from './stripe-events.js'
 import { usagePeriods } from './usage-periods.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
@@ -39,6 +40,7 @@ export const allCollections: readonly AnyCollection[] = [
   phoneNumbers,
   rateCounters,
   sessions,
+  stripeEvents,
   usagePeriods,
   userProfiles,
   users,

@@ -12,14 +12,22 @@ const LONGEST_MONTH_MS = 32 * DAY_MS
 /** What a user pays for. Without Stripe's fields it was given by an operator, or is the old system's. */
 export const Subscription = z.object({
   plan: z.string(),
-  status: z.enum(['active', 'past_due', 'cancelled']).optional(),
+  status: z.enum(['active', 'past_due', 'paused', 'cancelled']).optional(),
+  /** Stays when a subscription ends: the next one is the same customer's. */
   stripeCustomerId: z.string().optional(),
   stripeSubscriptionId: z.string().optional(),
   currentPeriodStart: z.date().optional(),
+  /** The end of what is paid for: where it ends earlier than its period, that. */
   currentPeriodEnd: z.date().optional(),
   /** It runs to the end of its period and is not renewed. */
   cancelAtPeriodEnd: z.boolean().optional(),
   pastDueSince: z.date().optional(),
+  /** How often Stripe's state was written here: of two readings at once only one finds the revision that it began with. */
+  revision: z.number().int().optional(),
+  /** When Stripe's state was last read. */
+  readAt: z.date().optional(),
+  /** The last page that was opened to buy a plan: the only one that may still be paid. */
+  checkoutSessionId: z.string().optional(),
 })
 export type Subscription = z.infer<typeof Subscription>
 
@@ -40,14 +48,33 @@ export interface UsagePeriodSpan {
 /**
  * What a subscription entitles to at a moment. Free plans and plans without Stripe run by the calendar month, UTC;
  * Stripe's by the subscription's own period. Every deadline holds by the clock, whether or not Stripe has told us:
- * a payment that failed keeps the plan for 7 days, a cancelled subscription lasts to the end of its period, and one
- * that is due for renewal goes on.
+ * a payment that failed keeps the plan for 7 days, a cancelled subscription lasts to the end of its period, one that is
+ * paused gives nothing, and one that is due for renewal goes on.
  */
 export function entitlementAt(subscription: Subscription | undefined, now: Date): Entitlement {
   const plan = PlanName.safeParse(subscription?.plan)
   if (!subscription || !plan.success || hasEnded(subscription, now))
     return { plan: 'free', period: calendarMonth(now) }
   return { plan: plan.data, period: paidMonth(subscription, now) ?? calendarMonth(now) }
+}
+
+/** A subscription as its owner sees it: with the plan that counts, and nothing of Stripe's. */
+export const PublicSubscription = Subscription.pick({
+  status: true,
+  currentPeriodEnd: true,
+  cancelAtPeriodEnd: true,
+}).extend({ plan: PlanName })
+export type PublicSubscription = z.infer<typeof PublicSubscription>
+
+/** What a user may know of a subscription. One whose deadline has passed shows as the free plan that it is. */
+export function toPublicSubscription(subscription: Subscription | undefined, now: Date): PublicSubscription {
+  const { status, currentPeriodEnd, cancelAtPeriodEnd } = subscription ?? {}
+  return {
+    plan: entitlementAt(subscription, now).plan,
+    ...(status && { status }),
+    ...(currentPeriodEnd && { currentPeriodEnd }),
+    ...(cancelAtPeriodEnd !== undefined && { cancelAtPeriodEnd }),
+  }
 }
 
 /**
@@ -67,8 +94,9 @@ export function entitlementIn(
 
 function hasEnded(subscription: Subscription, now: Date): boolean {
   const { status, currentPeriodEnd, cancelAtPeriodEnd, pastDueSince } = subscription
-  if (status === 'past_due' && pastDueSince)
-    return now.getTime() >= pastDueSince.getTime() + PAST_DUE_GRACE_MS
+  if (status === 'paused') return true
+  const unpaid = status === 'past_due' && pastDueSince
+  if (unpaid && now.getTime() >= unpaid.getTime() + PAST_DUE_GRACE_MS) return true
   if (status === 'cancelled' || cancelAtPeriodEnd) return !currentPeriodEnd || now >= currentPeriodEnd
   return false
 }

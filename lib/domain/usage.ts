@@ -1,7 +1,7 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { type PlanLimits, PlanName, plans } from './plans.js'
-import { type Entitlement, entitlementAt } from './subscriptions.js'
+import { type Entitlement, entitlementAt, type Subscription } from './subscriptions.js'
 import { isUnused } from './usage-entries.js'
 import { type UsagePeriod, usagePeriodId, usagePeriods } from './usage-periods.js'
 import { subscriptionOf } from './user-profiles.js'
@@ -46,7 +46,16 @@ export type UsageReport = z.infer<typeof UsageReport>
  */
 export async function checkUsageLimits(user: ObjectId | { _id: ObjectId }, now: Date): Promise<UsageReport> {
   const userId = '_id' in user ? user._id : user
-  const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
+  return usageAt(userId, await subscriptionOf(userId), now)
+}
+
+/** The same, where the subscription is known already. */
+export async function usageAt(
+  userId: ObjectId,
+  subscription: Subscription | undefined,
+  now: Date,
+): Promise<UsageReport> {
+  const { plan, period } = entitlementAt(subscription, now)
   const limits = plans[plan]
   const stored = await findPeriod(userId, { plan, period })
   const used = { calls: stored ? usedCalls(stored, now) : 0, seconds: stored?.seconds ?? 0 }

@@ -5,7 +5,7 @@ import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
 import { Subscription } from './subscriptions.js'
-import { ContactPhone, PublicUser, toPublicUser, type User, UserName, users } from './users.js'
+import { ContactPhone, UserName } from './users.js'
 
 export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
 export const ResponseLength = z.enum(['short', 'medium', 'long'])
@@ -90,42 +90,21 @@ export const userProfiles = collection<UserProfile>({
       unique: true,
       partialFilterExpression: { assignedPhoneNumber: { $gt: '' } },
     },
+    // Whom a webhook is about.
+    {
+      name: 'stripeCustomerId',
+      key: { 'subscription.stripeCustomerId': 1 },
+      unique: true,
+      partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
+    },
+    // Subscriptions whose period is over.
+    {
+      name: 'renewal',
+      key: { 'subscription.status': 1, 'subscription.currentPeriodEnd': 1 },
+      partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
+    },
   ],
 })
-
-/** A user with everything that belongs to it, as dashboards read it. */
-export const PublicProfile = PublicUser.extend({
-  profile: z.object({
-    preferences: Preferences,
-    subscription: z.object({ plan: z.string() }),
-    businessInfo: BusinessInfo,
-    assignedPhoneNumber: z.string().nullable(),
-  }),
-})
-export type PublicProfile = z.infer<typeof PublicProfile>
-
-/** The user with its profile; a user without one has the defaults. */
-export async function getProfile(user: User): Promise<PublicProfile> {
-  const stored = await (await userProfiles.open()).findOne({ userId: user._id })
-  return toPublic(user, stored)
-}
-
-/**
- * Changes the fields that are given and leaves the others: of two concurrent updates both survive.
- *
- * @throws {AppError} `not_found` for an account that was erased meanwhile, `unavailable` while the database is away.
- */
-export async function updateProfile(user: User, input: ProfileInput, now: Date): Promise<PublicProfile> {
-  const { businessInfo, ...account } = input
-  // The account first: where it was erased meanwhile, nothing may be written.
-  const updated = await (await users.openGuarded()).findOneAndUpdate(
-    { _id: user._id, status: { $ne: 'deleted' } },
-    { $set: { ...account, updatedAt: now } },
-    { returnDocument: 'after' },
-  )
-  if (!updated) throw new AppError('not_found')
-  return toPublic(updated, await changeProfile(user._id, businessInfo ? { businessInfo } : {}, now))
-}
 
 /**
  * Changes the preferences that are given and leaves the others.
@@ -148,7 +127,7 @@ export async function subscriptionOf(userId: ObjectId): Promise<Subscription | u
 }
 
 /** Sets the leaves of a partial profile one by one, so that what is beside them stays. Creates the profile. */
-async function changeProfile(
+export async function changeProfile(
   userId: ObjectId,
   change: Pick<UserProfile, 'businessInfo' | 'preferences'>,
   now: Date,
@@ -178,18 +157,6 @@ function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unk
       return nested ? Object.entries(leaves(inner as Record<string, unknown>, `${path}.`)) : [[path, inner]]
     }),
   )
-}
-
-function toPublic(user: User, profile: UserProfile | null): PublicProfile {
-  return {
-    ...toPublicUser(user),
-    profile: {
-      preferences: preferencesOf(profile),
-      subscription: { plan: profile?.subscription?.plan ?? 'free' },
-      businessInfo: profile?.businessInfo ?? {},
-      assignedPhoneNumber: profile?.assignedPhoneNumber ?? null,
-    },
-  }
 }
 
 /** The stored preferences, and the default for each that is missing or not offered any more. */

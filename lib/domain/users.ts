@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url'
-import { ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
@@ -50,6 +50,11 @@ export const User = z.object({
   role: Role.optional(),
   status: UserStatus.optional(),
   emailVerifiedAt: z.date().optional(),
+  /**
+   * API keys of the account that were made up to here are void: its address was proven only then, by who replaced
+   * the password, so that whoever had registered it before need not have been its owner.
+   */
+  keysVoidUntil: z.date().optional(),
   /** Tokens of an earlier version are void: raised to end every session at once. */
   sessionVersion: z.number().int().nonnegative().optional(),
   verifyEmail: OneTimeToken.optional(),
@@ -191,7 +196,7 @@ export async function issueOneTimeToken(
 /**
  * Uses a one-time token up and changes its user in the same write, so that of two requests with the same token
  * only one finds it. Who reads the mail owns the address, so that is proven by either kind. A new password is the
- * only one from then on, and ends every session.
+ * only one from then on, and ends every session; where it comes with the first proof, every API key too.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
@@ -202,21 +207,27 @@ export async function consumeOneTimeToken(
   now: Date,
 ): Promise<User> {
   const { passwordHash } = change
-  const user = await (await users.openGuarded()).findOneAndUpdate(
-    {
-      [`${kind}.hash`]: hashSecret(token),
-      [`${kind}.expiresAt`]: { $gt: now },
-      status: { $nin: ['suspended', 'deleted'] },
-    },
-    {
-      // Proven since the first time.
-      $min: { emailVerifiedAt: now },
-      $set: { updatedAt: now, ...(passwordHash && { passwordHash }) },
-      $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
-      ...(passwordHash && { $inc: { sessionVersion: 1 } }),
-    },
-    { returnDocument: 'after' },
-  )
+  const open = await users.openGuarded()
+  const consume = (which: Filter<User>, stamp: Partial<User>) =>
+    open.findOneAndUpdate(
+      {
+        [`${kind}.hash`]: hashSecret(token),
+        [`${kind}.expiresAt`]: { $gt: now },
+        status: { $nin: ['suspended', 'deleted'] },
+        ...which,
+      },
+      {
+        // Proven since the first time.
+        $min: { emailVerifiedAt: now },
+        $set: { updatedAt: now, ...stamp, ...(passwordHash && { passwordHash }) },
+        $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
+        ...(passwordHash && { $inc: { sessionVersion: 1 } }),
+      },
+      { returnDocument: 'after' },
+    )
+  const isUnproven = { emailVerifiedAt: { $exists: false } }
+  const user =
+    (passwordHash && (await consume(isUnproven, { keysVoidUntil: now }))) || (await consume({}, {}))
   if (!user) throw new AppError('invalid_request', 'This link is not valid any more: ask for a new one.')
   return user
 }

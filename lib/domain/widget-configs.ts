@@ -1,8 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { translateDatabaseError } from '../db/errors.js'
-import { AppError } from '../errors.js'
+import { patiently } from '../db/patience.js'
 import { hostOf } from './hosts.js'
 
 /** A project's id: what its widget was deployed with, often the site's host name. Dots and case are kept. */
@@ -144,7 +143,7 @@ export interface FoundWidgetConfig {
   config: PublicWidgetConfig
   /** Somebody has configured this project: it is none that a request made up. */
   isStored: boolean
-  /** The database was away and nothing stored was at hand: these are defaults that nobody may keep. */
+  /** The database did not say so just now: what nobody may keep. */
   stale: boolean
   allowsOrigin(origin: string): boolean
 }
@@ -153,29 +152,29 @@ export interface FoundWidgetConfig {
 const lastKnown = new Map<string, WidgetConfig | null>()
 const LAST_KNOWN_MAX = 500
 
+/** How long a widget waits for the database where the last configuration is at hand, in milliseconds. */
+const PATIENCE_MS = 800
+
 /**
- * The configuration of a project for its widget: stored fields over the defaults. A widget is never failed:
- * while the database is away it gets what this process read last, or the defaults.
+ * The configuration of a project for its widget: stored fields over the defaults. A widget is never failed, and
+ * waits for no database that hangs: it gets what this process read last, or the defaults while the database is away.
  */
 export async function findWidgetConfig(projectId: string): Promise<FoundWidgetConfig> {
-  let stored: WidgetConfig | null | undefined
-  let stale = false
-  try {
-    const configs = await widgetConfigs.open()
-    stored = await configs.findOne({ projectId })
-    remember(projectId, stored)
-  } catch (error) {
-    const translated = translateDatabaseError(error)
-    if (!(translated instanceof AppError)) throw error
-    stored = lastKnown.get(projectId)
-    stale = true
-  }
+  const known = lastKnown.get(projectId)
+  const read = await patiently(readConfig(projectId), known === undefined ? undefined : PATIENCE_MS)
+  const stored = read === undefined ? known : read
   return {
     config: toPublicConfig(projectId, stored ?? undefined),
     isStored: Boolean(stored),
-    stale,
+    stale: read === undefined,
     allowsOrigin: origin => allowsOrigin(stored?.domains, origin),
   }
+}
+
+async function readConfig(projectId: string): Promise<WidgetConfig | null> {
+  const stored = await (await widgetConfigs.open()).findOne({ projectId })
+  remember(projectId, stored)
+  return stored
 }
 
 /** Which project a page belongs to, from its domain. */
@@ -193,18 +192,18 @@ export async function findProjectByDomain(
   text: string,
 ): Promise<z.infer<typeof ProjectOfDomain> & { stale: boolean }> {
   const domain = hostOf(text) || text.trim().toLowerCase()
-  try {
-    const configs = await widgetConfigs.open()
-    const named = { projection: { projectId: 1 } }
-    const stored =
-      (await configs.findOne({ domains: domain, ...listsDomains }, named)) ??
-      (await configs.findOne({ projectId: domain }, named))
-    const source = stored ? 'database' : 'auto_detected'
-    return { projectId: stored?.projectId ?? domain, domain, source, stale: false }
-  } catch (error) {
-    if (!(translateDatabaseError(error) instanceof AppError)) throw error
-    return { projectId: domain, domain, source: 'auto_detected', stale: true }
-  }
+  const stored = await patiently(readProjectOf(domain))
+  const source = stored ? 'database' : 'auto_detected'
+  return { projectId: stored?.projectId ?? domain, domain, source, stale: stored === undefined }
+}
+
+async function readProjectOf(domain: string): Promise<Pick<WidgetConfig, 'projectId'> | null> {
+  const configs = await widgetConfigs.open()
+  const named = { projection: { projectId: 1 } }
+  return (
+    (await configs.findOne({ domains: domain, ...listsDomains }, named)) ??
+    configs.findOne({ projectId: domain }, named)
+  )
 }
 
 function remember(projectId: string, config: WidgetConfig | null): void {

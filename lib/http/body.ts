@@ -1,7 +1,13 @@
+import { z } from 'zod'
 import { AppError } from '../errors.js'
 
 /** Content types whose body we read as JSON: beacons can only send `text/plain` without a preflight. */
 const JSON_TYPES = /^(?:application\/(?:[\w.+-]+\+)?json|text\/plain)$/
+
+/**
+ * Declares a body that the handler gets as it came, byte for byte: what is signed cannot be parsed and then verified.
+ */
+export const RawBody = z.instanceof(Uint8Array)
 
 /**
  * Reads a JSON body of at most `maxBytes`; undefined where there is none.
@@ -23,7 +29,12 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
   }
 }
 
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+/**
+ * Reads a body of at most `maxBytes`, whatever its type.
+ *
+ * @throws {AppError} `too_large`, or `invalid_request` for one that broke off.
+ */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
     new AppError('too_large', `The request body is larger than ${maxBytes.toLocaleString('en')} bytes.`)
   // The declared length spares reading what will be refused; the count below is what holds.

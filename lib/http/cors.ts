@@ -8,7 +8,7 @@ export interface OriginScope {
 /** Whether a page may use a project: one of its domains, our own pages, or no page at all (no `Origin`). */
 export function isOriginAllowed(request: Request, scope: OriginScope): boolean {
   const origin = request.headers.get('origin')
-  return origin === null || isOwnOrigin(origin, request) || scope.allowsOrigin(origin)
+  return origin === null || scope.allowsOrigin(origin) || isOwnOrigin(origin, request)
 }
 
 const EXPOSED_HEADERS =

@@ -7,7 +7,7 @@ import { isOwnOrigin } from '../auth/origins.js'
 import { AppError, invalidField } from '../errors.js'
 import { enforceLimit, type LimitState } from '../rate-limit/enforce.js'
 import { type PolicyName, policies } from '../rate-limit/policies.js'
-import { readJson } from './body.js'
+import { RawBody, readBytes, readJson } from './body.js'
 import { clientAddress, clientNetwork } from './client-address.js'
 import { isOriginAllowed, type OriginScope } from './cors.js'
 import { logBackgroundFailure } from './log.js'
@@ -27,6 +27,7 @@ export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginSco
   params?: z.ZodType<P>
   /** Query parameters; unknown ones (cache busters) are dropped by the schema. */
   query?: z.ZodType<Q>
+  /** What the JSON of the body has to be; `RawBody` where the handler needs the bytes themselves. */
   body?: z.ZodType<B>
   maxBodyBytes?: number
   /** Finds the project that the request names: only a page of one of its domains gets past here. */
@@ -52,6 +53,8 @@ export interface RequestContext {
   fromOwnPage: boolean
   /** A cookie that the client sent, for the one route that reads it. */
   cookie(name: string): string | undefined
+  /** A header that proves who sent the body, for the one route that verifies it. */
+  header(name: string): string | undefined
   /** Lets work go on after the answer; its failure is logged. */
   background(task: Promise<unknown>): void
   /** Logs a failure that does not change the answer. */
@@ -115,16 +118,18 @@ export function route<
     // `?status=` is how a form says that nothing was chosen.
     const given = [...searchParams].filter(([, value]) => value !== '')
     const query = await parse(declaration.query, Object.fromEntries(given), 'query')
-    const body = declaration.body
-      ? await validate(
-          declaration.body,
-          await readJson(request, declaration.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES),
-        )
-      : (undefined as B)
+    const body = await readBody(request)
     const origin = request.headers.get('origin')
     const project = (await declaration.project?.({ params, query, body, origin })) as S
     if (project && !isOriginAllowed(request, project)) throw new OriginRefused()
     return { params, query, body, project }
+  }
+
+  async function readBody(request: Request): Promise<B> {
+    const { body: schema, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = declaration
+    if (!schema) return undefined as B
+    const read = Object.is(schema, RawBody) ? readBytes : readJson
+    return validate(schema, await read(request, maxBodyBytes))
   }
 
   async function run(exchange: Exchange): Promise<Reply> {
@@ -182,8 +187,12 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
     origin,
     clientAddress: address,
     network: clientNetwork(address),
-    fromOwnPage: origin !== null && isOwnOrigin(origin, request),
+    // Asked for only: a probe of whether we live needs no valid environment.
+    get fromOwnPage() {
+      return origin !== null && isOwnOrigin(origin, request)
+    },
     cookie: name => readCookie(request, name),
+    header: name => header(name) ?? undefined,
     userAgent: header('user-agent') ?? '',
     idempotencyKey: idempotencyKey || undefined,
     strict: /(?:^|[,;\s])handling\s*=\s*"?strict\b/i.test(header('prefer') ?? ''),

@@ -1,4 +1,4 @@
-import { translateDatabaseError } from '../db/errors.js'
+import { patiently } from '../db/patience.js'
 import { countHit } from '../domain/rate-counters.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
@@ -48,7 +48,7 @@ export async function enforceLimit(
   const inDatabase = () => countHitInDatabase(counter, now)
   const hit =
     (await countHitInRedis(counter, report)) ??
-    (await (whenUnavailable === 'open' ? patiently(inDatabase()) : inDatabase()))
+    (await (whenUnavailable === 'open' ? patiently(inDatabase(), PATIENCE_MS) : inDatabase()))
   if (hit === undefined) return undefined
 
   const state: LimitState = {
@@ -65,20 +65,4 @@ export async function enforceLimit(
 async function countHitInDatabase({ policy, key, limit, windowSeconds }: Counter, now: Date): Promise<Hit> {
   const { count, windowEndsAt } = await countHit(policy, key, windowSeconds, now)
   return { admitted: count <= limit, remaining: Math.max(0, limit - count), windowEndsAt }
-}
-
-/** The value, or undefined where the store is away or takes too long. */
-async function patiently<T>(promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<undefined>(resolve => {
-    timer = setTimeout(resolve, PATIENCE_MS, undefined)
-  })
-  try {
-    return await Promise.race([promise, patience])
-  } catch (error) {
-    if (translateDatabaseError(error) instanceof AppError) return undefined
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -49,6 +49,10 @@ export const policies = {
   'account-token': { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'closed' },
   /** Requests for a mail; what one address is sent is limited as well (`account-mails`). */
   'account-mail': { limit: 20, windowSeconds: 3_600, per: 'address', whenUnavailable: 'closed' },
+  /** Checkouts and portals: each asks Stripe several times. */
+  billing: { limit: 20, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Stripe's webhooks, from few addresses and many at once when a month begins. Their signature is what lets them in. */
+  'billing-webhook': { limit: 3_000, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Maintenance, called by the platform's cron and by operators. */
   maintenance: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /** Requests refused for missing or wrong credentials: bounds guessing, never locks out who has the right ones. */

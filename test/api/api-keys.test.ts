@@ -205,6 +205,29 @@ describe('a key', () => {
     expect(await statusOf(key)).toBe(200)
   })
 
+  it('of the deployment rests while the admin who made it is none, and stays where nobody did', async () => {
+    const admin = await createTestUser({ role: 'admin' })
+    const id = admin.user._id.toHexString()
+    const { key } = await make(admin.token)
+    const { key: bootstrapped } = await make(adminToken())
+    expect((await stored()).map(({ makerId }) => makerId?.toHexString())).toEqual([id, undefined])
+
+    for (const [change, status] of [
+      [{ role: 'user' }, 401],
+      [{ role: 'admin' }, 200],
+      [{ status: 'suspended' }, 401],
+      [{ status: 'active' }, 200],
+    ] as const) {
+      await administerUser(id, change, new Date())
+      expect([await statusOf(key), await statusOf(bootstrapped)], JSON.stringify(change)).toEqual([
+        status,
+        200,
+      ])
+    }
+    await testDatabase().db.collection('users').deleteOne({ _id: admin.user._id })
+    expect(await statusOf(key)).toBe(401)
+  })
+
   it('outlives no owner', async () => {
     const { key } = await make(asha.token)
     await testDatabase().db.collection('users').deleteOne({ _id: asha.user._id })

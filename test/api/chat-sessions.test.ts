@@ -170,6 +170,16 @@ describe('the same session id again', () => {
     expect(await onlySession()).toMatchObject({ phone: '+919876501234', bhkType: '2 BHK' })
   })
 
+  it('is not the project’s of who goes on with a chat that is nobody’s', async () => {
+    const owned = storedWidgetConfig({ projectId: 'mine', ownerId: new ObjectId() })
+    await (await widgetConfigs.open()).insertOne(owned)
+    await post(chat())
+    await post(chat({ metadata: { projectId: 'mine' }, conversation: [said('c')] }))
+    const session = await onlySession()
+    expect(session.projectId).toBe('nivasa-enchante')
+    expect(session).not.toHaveProperty('ownerId')
+  })
+
   it('says nothing of a chat to who knows its id only', async () => {
     await post(chat({ phone: '9876501234', metadata: { projectId: 'nivasa-enchante', name: 'Asha' } }))
     const { text, body } = await post(chat({ conversation: [said('z')], metadata: {} }))

@@ -1,6 +1,7 @@
+import type { BulkWriteResult } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import eventsRoute from '../../api/events/index.js'
-import { eventCounts } from '../../lib/domain/event-counts.js'
+import { countEach, eventCounts } from '../../lib/domain/event-counts.js'
 import type { EventSummary } from '../../lib/domain/event-summary.js'
 import { events } from '../../lib/domain/events.js'
 import { recount } from '../../lib/domain/recount.js'
@@ -94,6 +95,28 @@ describe('the counters', () => {
     await backgroundTasksDone()
     expect(await (await events.open()).countDocuments()).toBe(100)
     expect(await counters()).toBe(100)
+  })
+
+  it('are written in one order, whatever order their events came in', async () => {
+    const written: unknown[] = []
+    const open = await eventCounts.open()
+    vi.spyOn(eventCounts, 'open').mockResolvedValue(open)
+    vi.spyOn(open, 'bulkWrite').mockImplementation(async operations => {
+      written.push(operations.map(operation => 'updateOne' in operation && operation.updateOne.filter))
+      return { upsertedIds: {} } as BulkWriteResult
+    })
+    const counter = (microsite: string) => ({
+      projectId: 'nivasa',
+      microsite,
+      type: 'chatsShown' as const,
+      day: '2026-11-22',
+    })
+
+    await countEach(['b', 'a', 'c', 'a'].map(counter))
+    await countEach(['c', 'b', 'a'].map(counter))
+
+    const inOrder = ['a', 'b', 'c'].map(microsite => ({ _id: counter(microsite) }))
+    expect(written).toEqual([inOrder, inOrder])
   })
 
   it('take no event for a lead, whatever it claims', async () => {

@@ -75,6 +75,15 @@ describe('one event', () => {
     expect(body.event).not.toHaveProperty('payload')
   })
 
+  it('takes null for what was not given, as old clients send it', async () => {
+    const nothing = { microsite: null, payload: null, id: null, at: null }
+    const { status, body } = await post(chatShown(nothing))
+    expect(status).toBe(201)
+    expect(body.event).toMatchObject({ microsite: 'nivasa-enchante' })
+    // Without an id of its client each is an event of its own.
+    expect((await post([chatShown(nothing)])).body).toMatchObject({ accepted: 1 })
+  })
+
   it('may be a beacon, which can only be text', async () => {
     const { status, body } = await post(JSON.stringify(chatShown()), {
       headers: { 'content-type': 'text/plain;charset=UTF-8' },
@@ -136,6 +145,14 @@ describe('an event with an id of its client', () => {
     const [first] = answers
     expect(answers.map(({ body }) => body)).toEqual(answers.map(() => first?.body))
     expect(await stored()).toHaveLength(1)
+  })
+
+  it('is not told to who guessed its id', async () => {
+    await post(chatShown({ id: 'e1', payload: { label: 'secret' } }))
+    const { text, body } = await post(chatShown({ id: 'e1', payload: { label: 'guess' } }))
+    expect(text).not.toContain('secret')
+    expect(body.event).toMatchObject({ payload: { label: 'guess' } })
+    expect((await stored()).map(({ payload }) => payload)).toEqual([{ label: 'secret' }])
   })
 
   it('is another event in another project, and each event without an id is its own', async () => {

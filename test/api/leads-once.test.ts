@@ -74,6 +74,17 @@ describe('the same submission again', () => {
     expect(again.body.lead.id).toBe(first.body.lead.id)
   })
 
+  it('tells nothing of a lead to who guessed its message ids', async () => {
+    const submission = leadSubmission()
+    const first = await post(submission)
+    const { microsite, phone, conversation } = submission
+    const messages = conversation.map(({ id }) => ({ id, type: 'user', text: 'guess' }))
+    const guess = await post({ microsite, phone, conversation: messages })
+    expect(guess.body.lead).toMatchObject({ id: first.body.lead.id, createdAt: first.body.lead.createdAt })
+    for (const secret of ['Test Visitor', 'Pricing']) expect(JSON.stringify(guess.body)).not.toContain(secret)
+    expect((await stored()).leads).toHaveLength(1)
+  })
+
   it('is the same in another spelling of the phone', async () => {
     const submission = leadSubmission()
     const first = await post({ ...submission, phone: '+919876501234' })

@@ -95,6 +95,19 @@ describe('a user', () => {
     expect((await put('chatted', { agentName: 'Mine' }, bob)).status).toBe(404)
   })
 
+  it.each(['seen-project', 'seen-site'])('gets at no count that way: %s', async id => {
+    const seen = { projectId: 'seen-project', microsite: 'seen-site', type: 'chatsShown' as const }
+    await (await eventCounts.open()).insertOne({ _id: { ...seen, day: '2026-11-20' }, count: 7 })
+    expect((await put(id, { agentName: 'Mine' }, bob)).status).toBe(404)
+    expect(await stored(id)).toBeNull()
+  })
+
+  it('gets at no event that is still to be counted', async () => {
+    const event = { type: 'cta_selected', projectId: 'seen-project', microsite: 'elsewhere' }
+    expect((await call(eventsRoute, 'POST', '/api/events', { body: event })).status).toBe(201)
+    expect((await put('seen-project', { agentName: 'Mine' }, bob)).status).toBe(404)
+  })
+
   it.each([() => bob.user._id.toHexString(), () => null])(
     'gives no project to anybody, its own neither',
     async ownerId => {

@@ -1,5 +1,3 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Access, Scope } from '../../lib/auth/caller.js'
 import { createApiKey, revokeApiKey, Scope as ScopeSchema } from '../../lib/domain/api-keys.js'
@@ -9,6 +7,7 @@ import { issueOneTimeToken, users } from '../../lib/domain/users.js'
 import type { Route } from '../../lib/http/route.js'
 import type { ServedRoute } from '../../lib/http/serve.js'
 import { emptyDatabase } from '../support/database.js'
+import { declaredVerbs } from '../support/declared-routes.js'
 import { adminToken, call } from '../support/request.js'
 import { createTestUser } from '../support/users.js'
 
@@ -60,34 +59,15 @@ const admitted: Record<Access, (scope: Scope | undefined) => CallerName[]> = {
   cron: () => [...ADMINS, 'the cron'],
 }
 
-const root = join(import.meta.dirname, '../../api')
-const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
-const served = await Promise.all(
-  paths.map(async path => ((await import(join(root, path))) as { default: ServedRoute }).default),
-)
-const declared = served.flatMap(route =>
-  Object.entries(route.verbs).map(([verb, { declaration }]) => ({
-    name: `${verb} ${route.path}`,
-    verb,
-    route,
-    declaration,
-  })),
-)
-
-const headersOf = new Map<CallerName, HeadersOf>()
-
-beforeAll(async () => {
-  await emptyDatabase()
-  for (const name of EVERYBODY) headersOf.set(name, headersOf.get(name) ?? {})
-})
+beforeAll(emptyDatabase)
 
 it('knows a route of each kind of access', () => {
-  const used = new Set(declared.map(({ declaration }) => declaration.access))
+  const used = new Set(declaredVerbs.map(({ declaration }) => declaration.access))
 
   expect([...used].sort()).toEqual(Object.keys(admitted).sort())
 })
 
-describe.each(declared)('$name', ({ verb, route, declaration }) => {
+describe.each(declaredVerbs)('$name', ({ verb, route, declaration }) => {
   const { access, scope } = declaration
 
   it(`is for ${access}${scope ? ` and keys that may ${scope}` : ''}`, async () => {
@@ -107,7 +87,7 @@ describe.each(declared)('$name', ({ verb, route, declaration }) => {
   })
 })
 
-describe.each(declared.filter(({ declaration }) => declaration.scope))(
+describe.each(declaredVerbs.filter(({ declaration }) => declaration.scope))(
   '$name',
   ({ verb, route, declaration }) => {
     it('takes no key that may everything but that', async () => {

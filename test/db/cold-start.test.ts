@@ -116,6 +116,37 @@ describe('the database that a URI names', () => {
   })
 })
 
+describe('a deployment whose environment is not valid', () => {
+  it('is a 503 with a fixed sentence, says in its log what to mend, and lives', async () => {
+    vi.stubEnv('LOG_LEVEL', 'loud')
+    const log = vi.spyOn(console, 'error').mockReturnValue()
+    deployment = await deploy({ MONGO_URI: testDatabase().uri, ADMIN_TOKEN: 'too-short-a-secret' })
+    const { leads, events, widgetConfig, health } = deployment
+    const origin = 'https://site.example'
+    const refused = await Promise.all([
+      call(leads, 'POST', '/api/leads', { body: { phone: '9811100000' }, origin }),
+      call(leads, 'GET', '/api/leads', { token: 'x' }),
+      call(events, 'POST', '/api/events', { body: { type: 'chat_shown', projectId: 'p' } }),
+    ])
+    for (const answer of refused) {
+      expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(answer.text).toContain('The service is temporarily unavailable: try again shortly.')
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    const ready = await call(health, 'GET', '/api/health', { origin })
+    expect(ready).toMatchObject({ status: 503, body: { details: [{ path: 'environment' }] } })
+    expect(await call(health, 'GET', '/api/health?probe=live', { origin })).toMatchObject({
+      status: 200,
+      body: { live: true },
+    })
+    expect((await call(widgetConfig, 'GET', '/api/widget-config/site', { origin })).status).toBe(200)
+
+    expect(String(log.mock.lastCall)).toContain('ADMIN_TOKEN must have at least 32 characters')
+    for (const said of [...refused.map(({ text }) => text), ready.text, String(log.mock.calls)])
+      expect(said).not.toContain('too-short-a-secret')
+  })
+})
+
 describe('a deployment without a database', () => {
   it('says so where it needs one', async () => {
     deployment = await deploy({ MONGO_URI: '' })
@@ -135,7 +166,7 @@ describe('a deployment without a database', () => {
 
     const refused = await call(deployment.leads, 'POST', '/api/leads', { body: { phone: '9811100000' } })
 
-    expect(refused).toMatchObject({ status: 500, body: { message: 'Something went wrong on our side.' } })
+    expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
     expect(String(log.mock.lastCall)).toContain('MONGO_URI')
     expect(String(log.mock.calls)).not.toContain('hunter2')
   })

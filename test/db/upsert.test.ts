@@ -1,7 +1,7 @@
 import { type Document, MongoServerError } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isDuplicateKey } from '../../lib/db/errors.js'
-import { bulkUpsert, retryUpsert } from '../../lib/db/upsert.js'
+import { bulkUpsert, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 
 interface Counter extends Document {
@@ -35,6 +35,14 @@ describe('retryUpsert', () => {
     const collides = vi.fn().mockRejectedValue(collision())
     await expect(retryUpsert(collides)).rejects.toSatisfy(isDuplicateKey)
     expect(collides).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('unlessTaken', () => {
+  it('says that somebody else was first, and nothing of other failures', async () => {
+    expect(await unlessTaken(async () => 'mine')).toBe('mine')
+    expect(await unlessTaken(() => Promise.reject(collision()))).toBeUndefined()
+    await expect(unlessTaken(() => Promise.reject(new Error('away')))).rejects.toThrow('away')
   })
 })
 

@@ -1,17 +1,20 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { hashPassword } from '../../lib/auth/passwords.js'
+import { updateProfile } from '../../lib/domain/account-profiles.js'
 import { createApiKey, findApiKey } from '../../lib/domain/api-keys.js'
+import { saveConversation } from '../../lib/domain/conversation-ingest.js'
+import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { deleteAccount, erasures, exportAccount, finishErasures } from '../../lib/domain/erasure.js'
 import { enqueueMail } from '../../lib/domain/mail-outbox.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
 import { addPhoneNumbers, getUserByPhone } from '../../lib/domain/phone-numbers.js'
 import { findSessionUser, rotateSession } from '../../lib/domain/sessions.js'
-import { meterCall } from '../../lib/domain/usage-metering.js'
-import { updateProfile, updateUserPreferences } from '../../lib/domain/user-profiles.js'
+import { updateUserPreferences } from '../../lib/domain/user-profiles.js'
 import { createUser, findUser, issueOneTimeToken, users } from '../../lib/domain/users.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { crashAfterWrites, pauseAfterWrites } from '../support/failpoint.js'
+import { turnPost } from '../support/fixtures/calls.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
 import { createTestUser, type TestUser } from '../support/users.js'
 
@@ -25,6 +28,9 @@ const SESSION_SECRETS = ['hash', 'llr_']
 
 const request = { now: NOW, network: '203.0.113.7', background: () => {} }
 const db = () => testDatabase().db
+
+const saveCall = (userId: ObjectId) =>
+  saveConversation(ConversationInput.parse(turnPost({ userId: String(userId) })), {}, NOW)
 
 /** A user of whom there is something in every collection that can have something. */
 async function settleIn(): Promise<TestUser & { key: string }> {
@@ -48,7 +54,7 @@ async function settleIn(): Promise<TestUser & { key: string }> {
   await db()
     .collection('widgetconfigs')
     .insertOne(storedWidgetConfig({ ownerId: user._id }))
-  await meterCall({ userId: user._id, sessionId: 'a', startedAt: NOW, seconds: 90, status: 'completed' }, NOW)
+  await saveCall(user._id)
   return { ...asha, key }
 }
 
@@ -64,10 +70,20 @@ async function everything(): Promise<string> {
 
 async function expectNothingLeft({ user }: TestUser): Promise<void> {
   const left = await everything()
-  for (const trace of [EMAIL, 'Asha', '98765', 'Rao Estates', 'nova', 'known-network', 'passwordHash'])
+  for (const trace of [
+    EMAIL,
+    'Asha',
+    '98765',
+    'We have two.',
+    'Rao Estates',
+    'nova',
+    'known-network',
+    'passwordHash',
+  ])
     expect(left).not.toContain(trace)
   expect(await db().collection('users').findOne({ _id: user._id })).toMatchObject({ status: 'deleted' })
-  for (const collection of ['userprofiles', 'apikeys', 'refreshtokens', 'mailoutbox', 'usageperiods'])
+  const emptied = ['userprofiles', 'apikeys', 'refreshtokens', 'mailoutbox', 'usageperiods']
+  for (const collection of [...emptied, 'conversations', 'conversationturns'])
     expect(await db().collection(collection).countDocuments(), collection).toBe(0)
 }
 
@@ -102,8 +118,8 @@ describe('an erasure', () => {
         refreshtokens: 1,
         mailoutbox: 2,
         phonenumbers: 1,
-        conversations: 0,
-        conversationturns: 0,
+        conversations: 1,
+        conversationturns: 1,
         usageperiods: 1,
         widgetconfigs: 1,
       },
@@ -162,6 +178,7 @@ describe('an erasure', () => {
     const { user, password } = await settleIn()
     const other = await createTestUser({ email: 'ravi@example.com' })
     await updateUserPreferences(other.user._id, { voiceModel: 'onyx' }, NOW)
+    await saveCall(other.user._id)
     await enqueueMail('verify-email', 'ravi@example.com', NOW)
 
     await deleteAccount(user, password, request)
@@ -169,6 +186,8 @@ describe('an erasure', () => {
     expect(await findSessionUser(String(other.user._id), other.sessionId, 0, NOW)).toBeDefined()
     expect(await db().collection('userprofiles').countDocuments()).toBe(1)
     expect(await db().collection('mailoutbox').countDocuments()).toBe(1)
+    expect(await db().collection('conversations').countDocuments()).toBe(1)
+    expect(await db().collection('conversationturns').countDocuments()).toBe(1)
   })
 })
 
@@ -237,6 +256,10 @@ describe('a request that was under way', () => {
   it.each([
     ['changes preferences', (id: ObjectId) => updateUserPreferences(id, { voiceModel: 'nova' }, NOW)],
     ['takes a number', (id: ObjectId) => assignPhoneNumber(id, undefined, NOW)],
+    [
+      'saves a call',
+      (id: ObjectId) => saveCall(id).catch(error => expect(error).toMatchObject({ code: 'not_found' })),
+    ],
     ['makes a key', (id: ObjectId) => createApiKey({ scopes: ['leads:read'] }, id, NOW)],
   ])('and %s brings nothing back for longer than until maintenance', async (_, work) => {
     for (let writes = 0, paused = true; paused; writes++) {
@@ -292,7 +315,7 @@ describe('an export', () => {
         { kind: 'verify-email', state: 'due', requestedAt: NOW },
       ],
       projects: ['nivasa-enchante'],
-      usage: [expect.objectContaining({ minutes: { used: 1.5, limit: 30, remaining: 28.5 } })],
+      usage: [expect.objectContaining({ plan: 'free', calls: { used: 1, limit: 10, remaining: 9 } })],
     })
     const text = JSON.stringify(exported)
     for (const secret of [key, user.passwordHash ?? '', 'known-network', ...SESSION_SECRETS])

@@ -112,6 +112,8 @@ describe('a call', () => {
 
   it('posted by sixty requests at once counts once, with the most seconds', async () => {
     await admit('a')
+    // Of two that make the document at once, DocumentDB gives one the other’s: not what this is about.
+    await postCall(call('a'), NOW)
     const posts = Array.from({ length: 60 }, (_, i) =>
       postCall(
         { ...call('a'), seconds: (i * 37) % 60, status: i % 20 === 7 ? 'completed' : 'processing' },

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { getProfile, updateProfile } from '../../lib/domain/account-profiles.js'
+import { checkUsageLimits } from '../../lib/domain/usage.js'
 import {
   BusinessInfo,
-  getProfile,
   PreferencesInput,
-  updateProfile,
   updateUserPreferences,
   userProfiles,
 } from '../../lib/domain/user-profiles.js'
@@ -30,7 +30,7 @@ describe('the profile of a user of the old system', () => {
       name: 'Asha',
     })
 
-    expect(await getProfile(user)).toEqual({
+    expect(await getProfile(user, NOW)).toEqual({
       id: String(user._id),
       _id: String(user._id),
       email: user.email,
@@ -43,6 +43,7 @@ describe('the profile of a user of the old system', () => {
       profile: {
         preferences: DEFAULTS,
         subscription: { plan: 'free' },
+        usage: await checkUsageLimits(user, NOW),
         businessInfo: {},
         assignedPhoneNumber: null,
       },
@@ -60,7 +61,7 @@ describe('the profile of a user of the old system', () => {
         preferences: { voiceModel: 'nova', aiModel: 'text-davinci-003', responseLength: null },
       })
 
-    const { profile } = await getProfile(user)
+    const { profile } = await getProfile(user, NOW)
 
     expect(profile).toMatchObject({
       preferences: { ...DEFAULTS, voiceModel: 'nova' },
@@ -127,7 +128,7 @@ describe('a partial update', () => {
       ])
 
       const after = await (await users.open()).findOne({ _id: user._id })
-      expect(after && (await getProfile(after))).toMatchObject({
+      expect(after && (await getProfile(after, NOW))).toMatchObject({
         name: 'Asha',
         phone: '+911234',
         profile: {
@@ -191,8 +192,9 @@ describe('the AI models of a deployment', () => {
     vi.stubEnv('AI_MODELS', 'house-large, house-small')
     vi.resetModules()
     const deployed = await import('../../lib/domain/user-profiles.js')
+    const profiles = await import('../../lib/domain/account-profiles.js')
 
-    expect((await deployed.getProfile(user)).profile.preferences.aiModel).toBe('house-large')
+    expect((await profiles.getProfile(user, NOW)).profile.preferences.aiModel).toBe('house-large')
     expect(deployed.PreferencesInput.safeParse({ aiModel: 'house-small' }).success).toBe(true)
     expect(deployed.PreferencesInput.safeParse({ aiModel: 'gpt-4' }).error?.issues).toMatchObject([
       { path: ['aiModel'], message: 'is not one of the AI models offered' },

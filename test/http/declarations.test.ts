@@ -1,26 +1,7 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { ServedRoute, Verb } from '../../lib/http/serve.js'
 import { policies } from '../../lib/rate-limit/policies.js'
-
-const root = join(import.meta.dirname, '../../api')
-const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
-const routes = await Promise.all(
-  paths.map(async path => {
-    const module = (await import(join(root, path))) as { default: ServedRoute }
-    return module.default
-  }),
-)
-const declared = routes.flatMap(({ path, verbs }) =>
-  Object.entries(verbs).map(([verb, { declaration }]) => ({
-    name: `${verb} ${path}`,
-    verb: verb as Verb,
-    path,
-    declaration,
-  })),
-)
+import { declaredVerbs, servedRoutes } from '../support/declared-routes.js'
 
 /** Every schema must have a description; what JSON cannot say (dates, transforms) is left open. */
 function describeSchema(schema: z.ZodType, io: 'input' | 'output') {
@@ -28,18 +9,18 @@ function describeSchema(schema: z.ZodType, io: 'input' | 'output') {
 }
 
 it('finds the routes', () => {
-  expect(declared.map(({ name }) => name)).toEqual(
+  expect(declaredVerbs.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['POST /api/leads', 'GET /api/leads', 'GET /api/widget-config/:projectId']),
   )
 })
 
 it('has each path once', () => {
-  const served = routes.map(({ path }) => path)
+  const served = servedRoutes.map(({ path }) => path)
 
   expect(new Set(served).size).toBe(served.length)
 })
 
-describe.each(declared)('$name', ({ verb, path, declaration }) => {
+describe.each(declaredVerbs)('$name', ({ verb, path, declaration }) => {
   it('says what it is for, who may use it and how often', () => {
     expect(declaration.summary).toMatch(/^[A-Z].{10,78}[^.]$/)
     expect(['public', 'anyone', 'user', 'account', 'operator', 'admin', 'cron']).toContain(declaration.access)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Columns, type ExportFormat, exported } from '../../lib/http/export.js'
+import { type Columns, type ExportFormat, exported, successWithLists } from '../../lib/http/export.js'
 
 interface Row {
   text?: string
@@ -102,5 +102,26 @@ describe('rows that fail on the way', () => {
     }
     const { body } = exported('rows', format, failing(), columns)
     await expect(new Response(body as ReadableStream).text()).rejects.toThrow()
+  })
+})
+
+describe('data with lists', () => {
+  it('is one JSON document in the envelope, whatever the lists have', async () => {
+    const data = { name: 'Asha "}', at: new Date('2026-01-01') }
+    const lists = { rows: rowsOf([{ text: '}' }, { count: 1 }]), none: rowsOf([]) }
+    const { status, body, headers } = successWithLists(data, lists)
+    expect({ status, headers }).toEqual({
+      status: 200,
+      headers: { 'Content-Type': 'application/json; charset=utf-8' },
+    })
+    expect(await new Response(body as ReadableStream).json()).toEqual({
+      success: true,
+      data: {
+        name: 'Asha "}',
+        at: '2026-01-01T00:00:00.000Z',
+        rows: [{ text: '}' }, { count: 1 }],
+        none: [],
+      },
+    })
   })
 })

@@ -45,9 +45,10 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'domain',
     files: /^lib\/domain\//,
-    imports: ['db', 'credentials', 'mail', 'ai', 'env', 'errors'],
+    imports: ['db', 'credentials', 'mail', 'billing', 'ai', 'env', 'errors'],
   },
   { name: 'mail', files: /^lib\/mail\//, imports: ['env', 'errors'] },
+  { name: 'billing', files: /^lib\/billing\//, imports: ['env', 'errors'] },
   { name: 'ai', files: /^lib\/ai\//, imports: ['env', 'errors'] },
   { name: 'db', files: /^lib\/db\//, imports: ['env', 'errors'] },
   { name: 'env', files: /^lib\/env\.ts$/, imports: [] },

@@ -1,4 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { apiKeys, createApiKey, findApiKey, listApiKeys } from '../../../lib/domain/api-keys.js'
+import { AppError } from '../../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { createTestUser, TEST_PASSWORD, type TestUser } from '../../support/users.js'
@@ -26,6 +28,8 @@ const resend = (email: string) => api.post('auth/resend-verification', { email }
 const verify = (token: string) => api.post('auth/verify-email', { token })
 const reset = (token: string, password = PASSWORD) => api.post('auth/reset-password', { token, password })
 const login = (password: string) => api.post('auth/login', { email: asha.user.email, password })
+
+const makeKey = () => createApiKey({ scopes: ['leads:read'] }, asha.user._id, new Date())
 
 /** The token of a fresh mail of that kind. */
 async function tokenBy(ask: (email: string) => Promise<unknown>): Promise<string> {
@@ -182,6 +186,36 @@ describe('a link to reset', () => {
     await reset(await tokenBy(forgot))
 
     expect(await storedAsha()).toMatchObject({ emailVerifiedAt })
+  })
+
+  it('ends the API keys of whoever registered the address before its owner proved it', async () => {
+    const { key, apiKey } = await makeKey()
+    const token = await tokenBy(forgot)
+    expect(await findApiKey(key, new Date())).toBeDefined()
+
+    await reset(token)
+    expect(await findApiKey(key, new Date())).toBeUndefined()
+    const [listed] = await listApiKeys(asha.user._id)
+    expect(listed).toMatchObject({ id: apiKey.id, revokedAt: expect.any(Date) })
+    wait(1)
+    expect(await findApiKey((await makeKey()).key, new Date())).toBeDefined()
+  })
+
+  it('ends them in the write that replaces the password: a crash behind it saves none', async () => {
+    const { key } = await makeKey()
+    const token = await tokenBy(forgot)
+    vi.spyOn(apiKeys, 'open').mockRejectedValueOnce(new AppError('unavailable'))
+
+    expect((await reset(token)).status).toBe(503)
+    expect(await findApiKey(key, new Date())).toBeUndefined()
+  })
+
+  it('leaves the keys of an owner whose address was proven already', async () => {
+    await users().updateOne({ _id: asha.user._id }, { $set: { emailVerifiedAt: new Date() } })
+    const { key } = await makeKey()
+
+    expect((await reset(await tokenBy(forgot))).status).toBe(200)
+    expect(await findApiKey(key, new Date())).toBeDefined()
   })
 
   it('lives for an hour', async () => {

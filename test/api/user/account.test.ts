@@ -3,6 +3,7 @@ import loginRoute from '../../../api/auth/login.js'
 import meRoute from '../../../api/auth/me.js'
 import refreshRoute from '../../../api/auth/refresh.js'
 import registerRoute from '../../../api/auth/register.js'
+import conversationsRoute from '../../../api/conversations/index.js'
 import cronRoute from '../../../api/cron/maintain.js'
 import leadsRoute from '../../../api/leads/index.js'
 import assignRoute from '../../../api/user/assign-phone.js'
@@ -12,6 +13,7 @@ import { createApiKey } from '../../../lib/domain/api-keys.js'
 import { addPhoneNumbers } from '../../../lib/domain/phone-numbers.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
+import { oldConversation, turnPost } from '../../support/fixtures/calls.js'
 import { adminToken, call } from '../../support/request.js'
 import { createTestUser } from '../../support/users.js'
 
@@ -130,5 +132,31 @@ describe('the export', () => {
     })
     expect(answer.text).not.toMatch(/hash|\$2[aby]\$|llr_|secret|sessionVersion|knownNetworks/i)
     expect((await call(exportRoute, 'GET', '/api/user/export')).status).toBe(401)
+  })
+
+  it('has every call of the user and every turn, those of the old system too, and nobody else’s', async () => {
+    const [asha, ravi] = [await createTestUser(), await createTestUser()]
+    const old = oldConversation(asha.user._id)
+    await testDatabase().db.collection('conversations').insertOne(old)
+    for (const { user } of [asha, ravi])
+      for (const turnId of [1, 2]) {
+        const body = turnPost({ userId: String(user._id), sessionId: `s-${user._id}`, turnId })
+        await call(conversationsRoute, 'POST', '/api/conversations', { body, token: adminToken() })
+      }
+
+    const { body } = await call<Answer>(exportRoute, 'GET', '/api/user/export', { token: asha.token })
+
+    const sessionId = `s-${asha.user._id}`
+    expect(body.data).toMatchObject({
+      conversations: [
+        { sessionId, phoneNumber: '+919876501234' },
+        { sessionId: old.sessionId, turns: [{ audioUrl: old.audioUrl, metadata: old.metadata }] },
+      ],
+      conversationTurns: [
+        { sessionId, aiResponse: 'We have two.' },
+        { sessionId, aiResponse: 'We have two.' },
+      ],
+    })
+    expect(JSON.stringify(body)).not.toContain(String(ravi.user._id))
   })
 })

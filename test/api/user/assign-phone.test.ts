@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import assignRoute from '../../../api/user/assign-phone.js'
+import type { PublicProfile } from '../../../lib/domain/account-profiles.js'
 import { addPhoneNumbers, getUserByPhone } from '../../../lib/domain/phone-numbers.js'
-import type { PublicProfile } from '../../../lib/domain/user-profiles.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import type { Wire } from '../../support/fixtures/wire.js'
 import { call } from '../../support/request.js'

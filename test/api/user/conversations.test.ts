@@ -200,7 +200,10 @@ describe('one call', () => {
 
   it('of the old system reads as the turn that it kept', async () => {
     const old = oldConversation(asha.user._id)
-    await db().collection('conversations').insertOne(old)
+    // Like others of its kind it has a callSid that is null.
+    await db()
+      .collection('conversations')
+      .insertMany([old, oldConversation(new ObjectId())])
     const { body } = await read(old.sessionId)
     const { userMessage, aiResponse, audioUrl, responseAudioUrl, metadata } = old
     const createdAt = old.createdAt.toISOString()

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import preferencesRoute from '../../../api/user/preferences.js'
 import profileRoute from '../../../api/user/profile.js'
-import type { PublicProfile } from '../../../lib/domain/user-profiles.js'
+import type { PublicProfile } from '../../../lib/domain/account-profiles.js'
 import type { ErrorBody } from '../../../lib/http/reply.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import type { Wire } from '../../support/fixtures/wire.js'
@@ -59,6 +59,14 @@ describe('the profile', () => {
         profile: {
           preferences: DEFAULTS,
           subscription: { plan: 'free' },
+          usage: {
+            allowed: true,
+            plan: 'free',
+            period: { start: expect.any(String), end: expect.any(String) },
+            calls: { used: 0, limit: 10, remaining: 10 },
+            minutes: { used: 0, limit: 30, remaining: 30 },
+            forecast: { basis: 'too_little_data', callsRunOutAt: null, minutesRunOutAt: null },
+          },
           businessInfo: {},
           assignedPhoneNumber: null,
         },

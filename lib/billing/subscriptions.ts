@@ -1,0 +1,96 @@
+import type Stripe from 'stripe'
+import { ask, isMissing } from './client.js'
+
+/** A subscription as Stripe has it at the moment it is read. */
+export interface SubscriptionReading {
+  id: string
+  /** https://docs.stripe.com/api/subscriptions/object#subscription_object-status */
+  status: Stripe.Subscription.Status
+  createdAt: Date
+  /** Of what is subscribed to: one, unless somebody added more at Stripe. */
+  items: { id: string; priceId: string; currentPeriodStart: Date; currentPeriodEnd: Date }[]
+  /** When it will end, where that is known. */
+  cancelAt: Date | undefined
+  endedAt: Date | undefined
+  /** Whether its last invoice is. */
+  isPaid: boolean
+  isDisputed: boolean
+  /** Since when its oldest open invoice is due; only where a payment failed. */
+  openSince: Date | undefined
+}
+
+/**
+ * Every subscription that a customer has or had.
+ *
+ * @param knownId read by itself where the customer was deleted, which ended it but leaves it readable.
+ * @returns undefined for a customer that Stripe does not know, without such a subscription.
+ * @throws {AppError} `unavailable` while Stripe cannot be reached, `not_configured` without a key that it takes.
+ */
+export async function readSubscriptions(
+  customerId: string,
+  knownId: string | undefined,
+): Promise<SubscriptionReading[] | undefined> {
+  const found = await findSubscriptions(customerId, knownId)
+  return found && Promise.all(found.map(read))
+}
+
+const EXPANDED = 'latest_invoice'
+
+async function findSubscriptions(
+  customer: string,
+  knownId: string | undefined,
+): Promise<Stripe.Subscription[] | undefined> {
+  try {
+    const expand = [`data.${EXPANDED}`]
+    const list = await ask(client =>
+      client.subscriptions.list({ customer, status: 'all', limit: 100, expand }),
+    )
+    return list.data
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  if (knownId === undefined) return undefined
+  try {
+    return [await ask(client => client.subscriptions.retrieve(knownId, { expand: [EXPANDED] }))]
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    return undefined
+  }
+}
+
+async function read(subscription: Stripe.Subscription): Promise<SubscriptionReading> {
+  const { id, status, ended_at, latest_invoice, cancellation_details } = subscription
+  const cancelAt = cancelAtOf(subscription)
+  return {
+    id,
+    status,
+    createdAt: toDate(subscription.created),
+    // Since 2025-03-31 each item has its period, and the subscription none.
+    items: subscription.items.data.map(item => ({
+      id: item.id,
+      priceId: item.price.id,
+      currentPeriodStart: toDate(item.current_period_start),
+      currentPeriodEnd: toDate(item.current_period_end),
+    })),
+    cancelAt: cancelAt === undefined ? undefined : toDate(cancelAt),
+    endedAt: ended_at === null ? undefined : toDate(ended_at),
+    isPaid: typeof latest_invoice === 'object' && latest_invoice?.status === 'paid',
+    isDisputed: cancellation_details?.reason === 'payment_disputed',
+    openSince: status === 'past_due' || status === 'unpaid' ? await findOpenSince(id) : undefined,
+  }
+}
+
+function cancelAtOf({ cancel_at, cancel_at_period_end, items }: Stripe.Subscription): number | undefined {
+  return cancel_at ?? (cancel_at_period_end ? items.data[0]?.current_period_end : undefined)
+}
+
+async function findOpenSince(subscription: string): Promise<Date | undefined> {
+  const open = await ask(client => client.invoices.list({ subscription, status: 'open', limit: 100 }))
+  const since = open.data.map(invoice => invoice.status_transitions.finalized_at ?? invoice.created)
+  return since.length > 0 ? toDate(Math.min(...since)) : undefined
+}
+
+/** Stripe's times are seconds. */
+function toDate(seconds: number): Date {
+  return new Date(seconds * 1_000)
+}

@@ -1,0 +1,186 @@
+import type { Filter } from 'mongodb'
+import { readSubscriptions, type SubscriptionReading } from '../billing/subscriptions.js'
+import { env } from '../env.js'
+import { PlanName } from './plans.js'
+import type { Subscription } from './subscriptions.js'
+import { type UserProfile, userProfiles } from './user-profiles.js'
+
+/** What a reading of a customer's subscriptions found. */
+export interface Reading {
+  /** Nobody here has this customer, or Stripe does not: nothing was changed. */
+  unknownTo: 'us' | 'stripe' | undefined
+  /** The subscription that is running, or still waits for its first payment. */
+  current: SubscriptionReading | undefined
+  /** What an operator should look at, one sentence each. */
+  remarks: string[]
+}
+
+/**
+ * Makes a profile say what Stripe says of its subscription now. Whatever caused it, the state is read and not taken
+ * from the cause, and it depends on nothing but what was read: any order of any causes ends in the same state.
+ *
+ * Of several readings at once none may overwrite a later one. Each notes the profile's revision before it asks
+ * Stripe, writes only to that revision, and begins anew where it was overtaken. Two writes after it began it need
+ * not: the second one's reading began after the first one's write, and so after this one was caused.
+ *
+ * @throws {AppError} `unavailable` while Stripe or the database is away, `not_configured` without a key.
+ */
+export async function readCustomer(customerId: string, now: Date): Promise<Reading> {
+  const profiles = await userProfiles.open()
+  let current: SubscriptionReading | undefined
+  let first: number | undefined
+  for (;;) {
+    const profile = await profiles.findOne({ 'subscription.stripeCustomerId': customerId })
+    const stored = profile?.subscription
+    if (!stored) return { unknownTo: 'us', current: undefined, remarks: [] }
+    const { revision = 0 } = stored
+    first ??= revision
+    if (revision >= first + 2) return { unknownTo: undefined, current, remarks: [] }
+
+    const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId)
+    if (!readings)
+      return { unknownTo: 'stripe', current: undefined, remarks: [`Stripe does not know ${customerId}.`] }
+    current = readings.filter(isUnderWay).sort(byWeight)[0]
+    const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
+    const asFound: Filter<UserProfile> = {
+      userId: profile.userId,
+      'subscription.stripeCustomerId': customerId,
+      'subscription.revision': stored.revision ?? { $exists: false },
+    }
+    const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
+    const { fields = {}, gone = {}, remarks = [] } = chosen ? changeTo(chosen, stored) : {}
+    const { matchedCount } = await profiles.updateOne(asFound, {
+      $set: { ...fields, ...read },
+      ...(Object.keys(gone).length > 0 && { $unset: gone }),
+    })
+    if (matchedCount === 1)
+      return { unknownTo: undefined, current, remarks: [...remarks, ...twins(readings)] }
+  }
+}
+
+/**
+ * Stripe's statuses as ours, in the order in which they count where there are several. One that is `unpaid` is one
+ * whose payment failed for longer: its seven days have begun as long ago. One that is `incomplete` has not begun,
+ * and one that is `incomplete_expired` never did.
+ */
+const statuses = new Map<string, NonNullable<Subscription['status']>>([
+  ['active', 'active'],
+  ['trialing', 'active'],
+  ['past_due', 'past_due'],
+  ['unpaid', 'past_due'],
+  ['paused', 'paused'],
+  ['canceled', 'cancelled'],
+])
+const order = [...statuses.keys(), 'incomplete']
+
+function byWeight(a: SubscriptionReading, b: SubscriptionReading): number {
+  return (
+    order.indexOf(a.status) - order.indexOf(b.status) ||
+    b.createdAt.getTime() - a.createdAt.getTime() ||
+    a.id.localeCompare(b.id)
+  )
+}
+
+/** Whether a second subscription beside it would be one too many. */
+function isUnderWay({ status }: SubscriptionReading): boolean {
+  return order.includes(status) && status !== 'canceled'
+}
+
+function twins(readings: readonly SubscriptionReading[]): string[] {
+  const ids = readings.filter(isUnderWay).map(({ id }) => id)
+  return ids.length > 1 ? [`One customer has several subscriptions: ${ids.join(', ')}.`] : []
+}
+
+interface Change {
+  fields: Record<string, unknown>
+  gone: Record<string, ''>
+  remarks: string[]
+}
+
+function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
+  const known = reading.items.find(({ priceId }) => planOf(priceId) !== undefined)
+  const item = known ?? reading.items[0]
+  const periodEnd = item?.currentPeriodEnd ?? reading.endedAt ?? reading.createdAt
+  const status = statuses.get(reading.status)
+  const endsAt = endOf(reading, periodEnd)
+  const isFromBefore = stored.stripeSubscriptionId && stored.stripeSubscriptionId !== reading.id
+  const next: Subscription = {
+    // What was bought is not known: what was there stays, but for the plan of a subscription before this one.
+    plan: (known && planOf(known.priceId)) ?? (isFromBefore ? 'free' : stored.plan),
+    status,
+    stripeSubscriptionId: reading.id,
+    currentPeriodStart: item?.currentPeriodStart ?? reading.createdAt,
+    currentPeriodEnd: endsAt ?? periodEnd,
+    cancelAtPeriodEnd: status !== 'cancelled' && endsAt !== undefined,
+  }
+  const pastDueSince = reading.openSince ?? next.currentPeriodStart
+  return {
+    fields: Object.fromEntries([
+      ...Object.entries(next).map(([name, value]) => [`subscription.${name}`, value]),
+      ...(status === 'past_due' ? [['subscription.pastDueSince', pastDueSince]] : []),
+    ]),
+    gone: status === 'past_due' ? {} : { 'subscription.pastDueSince': '' },
+    remarks: known ? [] : [`${reading.id} has no price that is configured: its plan is left as it was.`],
+  }
+}
+
+function planOf(priceId: string): PlanName | undefined {
+  const { stripePrices } = env()
+  return PlanName.exclude(['free']).options.find(plan => stripePrices[plan].includes(priceId))
+}
+
+/**
+ * When a subscription ends, if it does within its period. Cancelled at once, it lasts as long as it is paid for, and
+ * no longer where it was not paid or the money was claimed back.
+ */
+function endOf(reading: SubscriptionReading, periodEnd: Date): Date | undefined {
+  const { status, cancelAt, endedAt, isPaid, isDisputed } = reading
+  if (status === 'canceled')
+    return isPaid && !isDisputed ? periodEnd : earlier(endedAt ?? periodEnd, periodEnd)
+  return cancelAt && cancelAt <= periodEnd ? cancelAt : undefined
+}
+
+function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b
+}
+
+/** How long after the end of a period Stripe has had time to say what is next: it charges an hour later. */
+const SETTLED_MS = 3 * 60 * 60 * 1000
+
+/** How long maintenance goes on reading. */
+const REREAD_MS = 8_000
+
+const REREAD_AT_MOST = 200
+
+/**
+ * Reads subscriptions again whose period is over without any news of it: webhooks may have been lost.
+ *
+ * @param isOver whether to end before the next one.
+ */
+export async function rereadOverdue(
+  now: Date,
+  isOver: () => boolean = () => false,
+): Promise<{ read: number; remarks: string[] }> {
+  const swept: { read: number; remarks: string[] } = { read: 0, remarks: [] }
+  if (!env().stripeSecretKey) return swept
+  const startedAt = performance.now()
+  const settledBy = new Date(now.getTime() - SETTLED_MS)
+  const overdue = (await userProfiles.open())
+    .find({
+      'subscription.stripeCustomerId': { $gt: '' },
+      'subscription.status': { $in: ['active', 'past_due', 'paused'] },
+      'subscription.currentPeriodEnd': { $lt: settledBy },
+      // One that Stripe leaves as it is comes round again tomorrow, after those that were not read for longer.
+      'subscription.readAt': { $not: { $gte: settledBy } },
+    })
+    .sort({ 'subscription.readAt': 1 })
+    .limit(REREAD_AT_MOST)
+  for await (const { subscription } of overdue) {
+    if (performance.now() - startedAt > REREAD_MS || isOver()) return swept
+    if (!subscription?.stripeCustomerId) continue
+    const { remarks } = await readCustomer(subscription.stripeCustomerId, now)
+    swept.read += 1
+    swept.remarks.push(...remarks)
+  }
+  return swept
+}

@@ -1,0 +1,163 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { emptyDatabase, testDatabase } from '../../support/database.js'
+import { crashAfterWrites } from '../../support/failpoint.js'
+import type { FakeSubscription, StripeServer } from '../../support/stripe-server.js'
+import { createTestUser, type TestUser } from '../../support/users.js'
+import { type BillingApi, deployBilling, PRICES, sessionOf, startStripe } from './billing-api.js'
+
+const HOUR_MS = 60 * 60 * 1000
+
+let stripe: StripeServer
+let api: BillingApi
+let erasure: typeof import('../../../lib/domain/erasure.js')
+let readings: typeof import('../../../lib/domain/subscription-readings.js')
+
+const db = () => testDatabase().db
+
+beforeAll(async () => {
+  const started = await startStripe()
+  stripe = started.stripe
+  api = await deployBilling(started.environment)
+  erasure = await import('../../../lib/domain/erasure.js')
+  readings = await import('../../../lib/domain/subscription-readings.js')
+})
+afterAll(() => stripe.close())
+beforeEach(async () => {
+  await emptyDatabase()
+  // Readings are dated by the clock of the requests that cause them.
+  stripe.now = Math.floor(Date.now() / 1_000)
+  stripe.requests.length = 0
+})
+afterEach(() => {
+  stripe.fail = undefined
+})
+
+async function subscribe(): Promise<{ user: TestUser; subscription: FakeSubscription }> {
+  const user = await createTestUser()
+  const session = sessionOf(await api.checkout(user, 'basic'))
+  for (const event of stripe.pay(session)) await api.deliver(event)
+  const subscription = stripe.subscriptions.get(String(stripe.sessions.get(session)?.subscription))
+  if (!subscription) throw new Error('nothing was bought')
+  return { user, subscription }
+}
+
+describe('a period that ended without news', () => {
+  it('is looked after, once Stripe has had its time, and not again at once', async () => {
+    const { user, subscription } = await subscribe()
+    const other = await subscribe()
+    const end = subscription.items.data[0]?.current_period_end ?? 0
+    stripe.changePrice(subscription, PRICES.premium)
+    stripe.renew(subscription, true)
+    stripe.cancelAtPeriodEnd(other.subscription)
+    stripe.end(other.subscription, end)
+    const hoursOn = (hours: number) => new Date(end * 1_000 + hours * HOUR_MS)
+
+    expect(await readings.rereadOverdue(hoursOn(2))).toEqual({ read: 0, remarks: [] })
+    expect(await readings.rereadOverdue(hoursOn(4))).toEqual({ read: 2, remarks: [] })
+    expect(await readings.rereadOverdue(hoursOn(5))).toEqual({ read: 0, remarks: [] })
+
+    const stored = await db().collection('userprofiles').findOne({ userId: user.user._id })
+    expect(stored?.subscription).toMatchObject({ plan: 'premium', status: 'active' })
+    expect(stored?.subscription.currentPeriodEnd).toEqual(
+      new Date((subscription.items.data[0]?.current_period_end ?? 0) * 1_000),
+    )
+    const left = await db().collection('userprofiles').findOne({ userId: other.user.user._id })
+    expect(left?.subscription).toMatchObject({ status: 'cancelled' })
+  })
+
+  it('is tried again the next day where Stripe was away, and where it said nothing new', async () => {
+    const { subscription } = await subscribe()
+    const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
+    stripe.fail = () => 'reset'
+    await expect(readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    stripe.fail = undefined
+
+    expect(await readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).toMatchObject({ read: 1 })
+    expect(await readings.rereadOverdue(new Date(end + 28 * HOUR_MS))).toMatchObject({ read: 1 })
+  })
+})
+
+describe('an erased account', () => {
+  const work: Promise<unknown>[] = []
+  const request = () => ({
+    now: new Date(),
+    network: '203.0.113.7',
+    background: (task: Promise<unknown>) => void work.push(task.catch(() => {})),
+  })
+  const later = () => new Date(Date.now() + HOUR_MS)
+
+  it('has no subscription any more, and is nobody’s customer', async () => {
+    const { user, subscription } = await subscribe()
+
+    const receipt = await erasure.deleteAccount(user.user, user.password, request())
+    await Promise.all(work)
+
+    expect(receipt.counts).toMatchObject({ users: 1, userprofiles: 1 })
+    expect(subscription.status).toBe('canceled')
+    expect(stripe.customers.get(subscription.customer)).toMatchObject({ deleted: true })
+    expect(await erasure.finishErasures(later())).toEqual({ interrupted: 0, settled: 1 })
+    const [kept] = await db().collection('erasures').find().toArray()
+    expect(kept).toMatchObject({ state: 'settled' })
+    expect(JSON.stringify(kept)).not.toContain('cus_')
+    const [deleted] = stripe.end(subscription, stripe.now)
+    expect(deleted && (await api.deliver(deleted)).status).toBe(200)
+    expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+  })
+
+  it('is not settled before Stripe has heard of it, and keeps no other from it', async () => {
+    const { user, subscription } = await subscribe()
+    const other = await createTestUser()
+    stripe.fail = () => 'reset'
+    await erasure.deleteAccount(user.user, user.password, request())
+    await erasure.deleteAccount(other.user, other.password, request())
+    await Promise.all(work)
+    expect(subscription.status).toBe('active')
+
+    await expect(erasure.finishErasures(later())).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await db().collection('erasures').countDocuments({ state: 'settled' })).toBe(1)
+    stripe.fail = undefined
+    expect(await erasure.finishErasures(later())).toEqual({ interrupted: 0, settled: 1 })
+
+    expect(subscription.status).toBe('canceled')
+    expect(await erasure.finishErasures(later())).toEqual({ interrupted: 0, settled: 0 })
+  })
+
+  it('is that after a crash at any point', async () => {
+    for (let writes = 0, ended = 'crashed'; ended === 'crashed'; writes++) {
+      await emptyDatabase()
+      const { user, subscription } = await subscribe()
+      ended = await crashAfterWrites(writes, async () => {
+        const tasks: Promise<unknown>[] = []
+        const background = (task: Promise<unknown>) => void tasks.push(task)
+        await erasure.deleteAccount(user.user, user.password, { ...request(), background })
+        await Promise.all(tasks)
+      })
+      const begun = (await db().collection('erasures').countDocuments()) === 1
+      await erasure.finishErasures(later())
+
+      expect(subscription.status, `after ${writes} writes`).toBe(begun ? 'canceled' : 'active')
+      expect(
+        await db()
+          .collection('erasures')
+          .countDocuments({ state: { $ne: 'settled' } }),
+      ).toBe(0)
+    }
+  })
+
+  it('that a checkout was under way for is that too', async () => {
+    const user = await createTestUser()
+    const { startCheckout } = await import('../../../lib/domain/billing.js')
+    await erasure.deleteAccount(user.user, user.password, request())
+    const { url } = await startCheckout(user.user, { plan: 'basic' }, new Date())
+    const [, session = ''] = /\/pay\/(\w+)$/.exec(url) ?? []
+    stripe.pay(session)
+
+    expect(await erasure.finishErasures(later())).toEqual({ interrupted: 0, settled: 1 })
+
+    const subscription = stripe.subscriptions.get(String(stripe.sessions.get(session)?.subscription))
+    expect(subscription?.status).toBe('canceled')
+    expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+  })
+})
