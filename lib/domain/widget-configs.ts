@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { translateDatabaseError } from '../db/errors.js'
 import { AppError } from '../errors.js'
+import { KeptPair } from './free-form.js'
 import { hostOf } from './hosts.js'
 
 /** A project's id: what its widget was deployed with, often the site's host name. Dots and case are kept. */
@@ -67,6 +68,9 @@ export const WidgetConfig = Settings.extend({
   suggestion: z.object({ propertyInfo: PropertyInfo, suggestedAt: z.date() }).optional(),
   /** When the project changed hands, until all its leads and chats carry the new owner. */
   ownerChangedAt: z.date().optional(),
+  /** What the old store had of it that has no place here, and the migration that brought it. */
+  metadata: z.object({ legacy: z.array(KeptPair) }).optional(),
+  migration: z.number().int().optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })
