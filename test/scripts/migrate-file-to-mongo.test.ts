@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { headKeyOf } from '../../lib/domain/lead-follow-up.js'
 import { matchingSearch, SearchText } from '../../lib/domain/lead-search.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { storedLead } from '../support/fixtures/leads.js'
@@ -32,7 +33,7 @@ async function snapshot(names: readonly (typeof COLLECTIONS)[number][] = COLLECT
     const documents = await stored(name).find({}, { raw: true }).toArray()
     const digests = documents.map(bytes =>
       createHash('sha256')
-        .update(bytes as Buffer)
+        .update(bytes as unknown as Buffer)
         .digest('hex'),
     )
     return [name, digests.sort()] as const
