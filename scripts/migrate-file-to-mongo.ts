@@ -45,7 +45,7 @@ export async function run(typed: Typed): Promise<void> {
   if (from === undefined) throw new UsageError('--from is required')
   const files = await findFiles(from)
   const source = resolve(from)
-  const report = resolve(typed.text('report') ?? 'migration-report.json')
+  const report = typed.text('report') ?? 'migration-report.json'
   await withTarget(async target => {
     const isOnlyCompared = typed.has('verify') && !typed.has('apply')
     if (isOnlyCompared) console.error(`Comparing with ${target.description}: nothing is written there.`)
