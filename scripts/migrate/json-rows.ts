@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { findFault, findForeignByte } from './json-fault.js'
 
-const BLOCK_BYTES = 1024 * 1024
+const BLOCK_BYTES = 256 * 1024
 
 /** MongoDB stores no document above 16 MB: a longer row is one whose end is missing. */
 const MAX_ROW_BYTES = 16 * 1024 * 1024
