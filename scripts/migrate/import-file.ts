@@ -1,7 +1,7 @@
 import { BSON, type ObjectId } from 'mongodb'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
 import type { Progress } from '../support/progress.js'
-import type { Tally } from '../support/table.js'
+import { emptyTally, type Tally } from '../support/table.js'
 import type { ImportKind, Item, ProjectFacts } from './import-kind.js'
 import { CorruptFile, type Row, readRows } from './json-rows.js'
 import { type LegacyRow, UnusableRow } from './legacy-values.js'
@@ -35,7 +35,7 @@ export interface Import {
  * @throws {Interrupted} between two bulks.
  */
 export async function importFile(kind: ImportKind, { path, ...run }: Import): Promise<Tally> {
-  const tally: Tally = { scanned: 0, written: 0, skipped: 0, failed: 0 }
+  const tally = emptyTally()
   const fail = (position: number, reason: string) => {
     tally.failed += 1
     run.report(position, reason)
