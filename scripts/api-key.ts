@@ -3,7 +3,7 @@ import { ApiKeyInput, createApiKey, listApiKeys, revokeApiKey, Scope } from '../
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
-import { announceDryRun, confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
+import { mayWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const line: CommandLine = {
   name: 'npm run api-key --',
@@ -54,8 +54,7 @@ function readInput(typed: Typed): ApiKeyInput {
 
 async function create(target: Target, typed: Typed, input: ApiKeyInput): Promise<void> {
   console.error(`A key for ${input.scopes.join(', ')}.`)
-  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
-  await confirmWrite(target, typed.text('yes'))
+  if (!(await mayWrite(target, typed))) return
   const { key, apiKey } = await createApiKey(input, undefined, new Date())
   console.error(`Made ${apiKey.prefix}… (${apiKey.id}). It is shown this once:`)
   console.log(key)
@@ -76,8 +75,7 @@ async function list(target: Target): Promise<void> {
 
 async function revoke(target: Target, typed: Typed, id: string): Promise<void> {
   console.error(`The key ${id} is revoked, for good.`)
-  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
-  await confirmWrite(target, typed.text('yes'))
+  if (!(await mayWrite(target, typed))) return
   const { prefix } = await revokeApiKey(id, undefined, new Date())
   console.error(`Revoked ${prefix}….`)
 }

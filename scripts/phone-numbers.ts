@@ -3,7 +3,7 @@ import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phone-numbers.j
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { cellsOf } from './support/csv.js'
-import { announceDryRun, confirmWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
+import { mayWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const BATCH = 500
 const MAX_SHOWN_PROBLEMS = 20
@@ -27,8 +27,7 @@ export async function run(typed: Typed): Promise<void> {
 
 async function importNumbers(target: Target, typed: Typed, numbers: PhoneNumberInput[]): Promise<void> {
   console.error(`${numbers.length} phone number${numbers.length === 1 ? '' : 's'}.`)
-  if (!typed.has('apply')) return announceDryRun(target, '--apply writes.')
-  await confirmWrite(target, typed.text('yes'))
+  if (!(await mayWrite(target, typed))) return
   let added = 0
   for (let i = 0; i < numbers.length; i += BATCH)
     added += await addPhoneNumbers(numbers.slice(i, i + BATCH), new Date())

@@ -55,6 +55,18 @@ export const Lead = z.object({
   pending: z.literal(true).optional(),
   searchKeys: z.array(z.string()).optional(),
   searchText: z.string().optional(),
+  /** The migration that brought it from the old store. */
+  migration: z.number().int().optional(),
+  /** On a head that was there before: what it was when a migration added submissions, to undo that exactly. */
+  imports: z
+    .array(
+      z.object({
+        migration: z.number().int(),
+        submissions: z.number().int().optional(),
+        lastSeenAt: z.date().optional(),
+      }),
+    )
+    .optional(),
   /** Digest of the submission, where its client named it with an `Idempotency-Key`. */
   inputDigest: z.string().optional(),
   createdAt: z.date(),
@@ -109,6 +121,8 @@ export const PublicLead = Lead.omit({
   pending: true,
   searchKeys: true,
   searchText: true,
+  migration: true,
+  imports: true,
   inputDigest: true,
   conversation: true,
 }).extend({

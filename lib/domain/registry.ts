@@ -10,6 +10,7 @@ import { events } from './events.js'
 import { leads } from './leads.js'
 import { loginFailures } from './login-throttle.js'
 import { mailOutbox } from './mail-outbox.js'
+import { migrations } from './migrations.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
@@ -35,6 +36,7 @@ export const allCollections: readonly AnyCollection[] = [
   leads,
   loginFailures,
   mailOutbox,
+  migrations,
   phoneNumbers,
   rateCounters,
   sessions,

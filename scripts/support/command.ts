@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { UsageError } from '../dev/usage-error.js'
+import { Interrupted } from './interruption.js'
 
 type ParseOptions = NonNullable<ParseArgsConfig['options']>
 
@@ -28,8 +29,8 @@ export interface Typed {
 
 /**
  * Runs a script that was started as a program, and does nothing where it was imported. Wrong usage ends with 2 and
- * one line, a failure with 1; what is printed on standard output is the result alone, all else goes to standard
- * error.
+ * one line, a failure with 1, an interruption with 130, as shells have it; what is printed on standard output is the
+ * result alone, all else goes to standard error.
  */
 export async function runAsProgram(
   moduleUrl: string,
@@ -46,7 +47,7 @@ export async function runAsProgram(
   } catch (error) {
     const usage = error instanceof UsageError
     console.error(usage || error instanceof Error ? `${line.name}: ${error.message}` : error)
-    process.exitCode = usage ? 2 : 1
+    process.exitCode = usage ? 2 : error instanceof Interrupted ? 130 : 1
   }
 }
 

@@ -5,7 +5,7 @@ import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
-import type { Flags } from './command.js'
+import type { Flags, Typed } from './command.js'
 import { hostsOf } from './hosts.js'
 
 /** The flags of every script that writes. */
@@ -60,6 +60,18 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>): Promi
     await closeDatabase()
     await opened.close()
   }
+}
+
+/**
+ * Says where a script works and whether it may write there: with `--apply`, and with the database's name where that
+ * is not on this machine. To be asked before the first look at the database: it may be one that nobody meant.
+ *
+ * @throws {UsageError} when the name is not given or another.
+ */
+export async function mayWrite(target: Target, typed: Typed): Promise<boolean> {
+  if (typed.has('apply')) await confirmWrite(target, typed.text('yes'))
+  else announceDryRun(target, '--apply writes.')
+  return typed.has('apply')
 }
 
 /** Says that nothing is written, and what writes. */

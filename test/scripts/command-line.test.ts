@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { run as apiKey } from '../../scripts/api-key.js'
 import { run as createAdmin } from '../../scripts/create-admin.js'
 import { serveDirectory } from '../../scripts/embedded-db/serve-directory.js'
+import { run as migrate } from '../../scripts/migrate-file-to-mongo.js'
 import { run as phoneNumbers } from '../../scripts/phone-numbers.js'
 import { cellsOf } from '../../scripts/support/csv.js'
 import { testDatabase } from '../support/database.js'
@@ -15,7 +16,7 @@ import { runScript } from './support/run-script.js'
 /** On a noisy machine a process may take seconds to start. */
 const PATIENCE = 120_000
 
-const SCRIPTS = ['create-admin', 'api-key', 'phone-numbers'] as const
+const SCRIPTS = ['create-admin', 'api-key', 'phone-numbers', 'migrate-file-to-mongo'] as const
 
 /** Where a script that asked nothing of it would never notice; one that did would say that it cannot be reached. */
 const REMOTE = { MONGO_URI: 'mongodb+srv://operator:hidden@cluster.example.invalid/prod?retryWrites=true' }
@@ -35,7 +36,9 @@ it.each(SCRIPTS)(
     const { code, output, told } = await runScript(name, ['--help'], { env: REMOTE })
 
     expect({ code, told }).toEqual({ code: 0, told: '' })
-    expect(output).toMatch(new RegExp(`^npm run ${name} -- .*\\[flags\\]\n\n.+\n\n`))
+    expect(output).toMatch(
+      new RegExp(`^npm run ${name.replace('migrate-', 'migrate:')} -- .*\\[flags\\]\n\n.+\n\n`),
+    )
     for (const flag of ['--yes DATABASE', '--help']) expect(output).toContain(`\n  ${flag}`)
   },
 )
@@ -64,6 +67,10 @@ it.each([
   [apiKey, ['revoke'], {}, 'say revoke ID'],
   [apiKey, ['mint'], {}, 'say create, list or revoke ID'],
   [apiKey, [], {}, 'say create, list or revoke ID'],
+  [migrate, [], {}, '--from is required'],
+  [migrate, [], { from: '/nowhere' }, '/nowhere has none of widget-config.json'],
+  [migrate, [], { rollback: 'last' }, '--rollback: must be the number of a migration'],
+  [migrate, [], { rollback: '1', from: '/old' }, 'say --from or --rollback'],
   [phoneNumbers, ['import'], {}, 'say import FILE'],
   [phoneNumbers, ['export', 'numbers'], {}, 'say import FILE'],
   [phoneNumbers, ['import', 'numbers', 'more'], {}, 'say import FILE'],
@@ -93,6 +100,7 @@ describe('a database that is not on this machine', () => {
     ['create-admin', ['--email', 'a@example.com', '--password-stdin']],
     ['api-key', [...CREATE_KEY, '--apply']],
     ['phone-numbers', ['import', NUMBERS, '--apply']],
+    ['migrate-file-to-mongo', ['--from', join(import.meta.dirname, 'fixtures', 'legacy'), '--apply']],
   ] as const)(
     'is not written by %s without its name, nor even asked',
     { timeout: PATIENCE },
