@@ -9,8 +9,10 @@ import { startWorker } from './processes.js'
 import type { EmbeddedDatabaseMethods } from './servers/embedded-database.js'
 
 const SELECTION_TIMEOUT_MS = 3_000
-/** 100,000 leads are held in memory. */
-const EMBEDDED_NODE_OPTIONS = ['--max-old-space-size=4096']
+/** While it makes an index of 100,000 leads the embedded database answers nobody, a monitor neither. */
+const CONNECT_TIMEOUT_MS = 10 * 60 * 1000
+/** 100,000 leads are held in memory, and six million keys of each search. */
+const EMBEDDED_NODE_OPTIONS = ['--max-old-space-size=8192']
 
 /** Names what a run keeps, and what the next one finds. */
 const KEPT_PREFIX = 'leadline-bench-kept'
@@ -53,7 +55,10 @@ export async function openDeployment(options: {
 }): Promise<Deployment> {
   const embedded = options.uri === undefined ? await startEmbedded(options.root) : undefined
   const uri = options.uri ?? embedded?.uri ?? ''
-  const client = new MongoClient(uri, { serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS })
+  const client = new MongoClient(uri, {
+    serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+  })
   const prefix = `leadline-bench-${randomBytes(4).toString('hex')}`
   const created = new Map<string, Db>()
   const filled = new Map<string, Promise<BenchDatabase>>()

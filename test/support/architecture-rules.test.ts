@@ -222,6 +222,10 @@ describe('a route', () => {
 })
 
 describe('names', () => {
+  it('of documents are in capitals', () => {
+    expect(check({ 'bench/RESULTS.md': '' })).toEqual([])
+  })
+
   it.each([
     'lib/domain/chatSessions.ts',
     'lib/domain/Leads.ts',
