@@ -9,8 +9,6 @@ import { startWorker } from './processes.js'
 import type { EmbeddedDatabaseMethods } from './servers/embedded-database.js'
 
 const SELECTION_TIMEOUT_MS = 3_000
-/** While it makes an index of 100,000 leads the embedded database answers nobody, a monitor neither. */
-const CONNECT_TIMEOUT_MS = 10 * 60 * 1000
 /** 100,000 leads are held in memory, and six million keys of each search. */
 const EMBEDDED_NODE_OPTIONS = ['--max-old-space-size=8192']
 
@@ -29,6 +27,7 @@ export interface BenchDatabase {
 export interface Deployment {
   /** What it is, for people to read. No credentials. */
   engine: string
+  embedded: boolean
   /** A new and empty database, dropped with the run. */
   create(purpose: string): BenchDatabase
   /**
@@ -55,10 +54,7 @@ export async function openDeployment(options: {
 }): Promise<Deployment> {
   const embedded = options.uri === undefined ? await startEmbedded(options.root) : undefined
   const uri = options.uri ?? embedded?.uri ?? ''
-  const client = new MongoClient(uri, {
-    serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
-    connectTimeoutMS: CONNECT_TIMEOUT_MS,
-  })
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS })
   const prefix = `leadline-bench-${randomBytes(4).toString('hex')}`
   const created = new Map<string, Db>()
   const filled = new Map<string, Promise<BenchDatabase>>()
@@ -102,6 +98,7 @@ export async function openDeployment(options: {
         : `MongoDB ${version} (${gitVersion}) at ${hostsOf(uri)
             .map(host => host.name)
             .join(', ')}`,
+      embedded: embedded !== undefined,
       create: purpose => open(`${prefix}-${purpose}`),
       filled(purpose, fill) {
         const database = filled.get(purpose) ?? fillOnce(purpose, fill)

@@ -33,6 +33,7 @@ export async function compareGrowth(
   },
 ): Promise<void> {
   const [smallest = 0, ...larger] = bench.sizes
+  for (const size of bench.sizes) await databaseOf(size)
   const handlers = new Map<number, Server>()
   for (const size of bench.sizes) handlers.set(size, await bench.startHandler(route, await databaseOf(size)))
 
