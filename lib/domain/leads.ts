@@ -84,7 +84,14 @@ export const leads = collection<Lead>({
     { name: 'microsite_list', key: { microsite: 1, quarantined: 1, createdAt: -1, _id: -1 } },
     { name: 'owner_list', key: { ownerId: 1, quarantined: 1, createdAt: -1, _id: -1 } },
     { name: 'list', key: { quarantined: 1, createdAt: -1, _id: -1 } },
-    // The searches: one trigram by equality, the newest first behind it.
+    // The same of one status or type: a rare one would otherwise be looked for among all.
+    { name: 'microsite_status', key: { microsite: 1, quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'owner_status', key: { ownerId: 1, quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'status', key: { quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'microsite_bhkType', key: { microsite: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    { name: 'owner_bhkType', key: { ownerId: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    { name: 'bhkType', key: { quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    // The searches: one key by equality, the newest first behind it.
     { name: 'owner_search', key: { ownerId: 1, searchKeys: 1, createdAt: -1, _id: -1 } },
     { name: 'search', key: { searchKeys: 1, createdAt: -1, _id: -1 } },
     // One head of a phone on a microsite, and how many leads it has behind it.
