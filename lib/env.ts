@@ -61,6 +61,20 @@ const Variables = z.object({
     .max(3_650)
     .optional(),
   AI_MODELS: list.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
+  OPENAI_API_KEY: z
+    .string()
+    .regex(/^[!-~]{8,}$/, 'must be a key, without spaces')
+    .optional(),
+  OPENAI_BASE_URL: z
+    .string()
+    .refine(text => /^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text), 'must be an http(s) URL')
+    .transform(text => text.replace(/\/+$/, ''))
+    .default('https://api.openai.com/v1'),
+  CHAT_MODEL: z
+    .string()
+    .regex(/^[\w.:/-]{1,100}$/, 'must be the name of a model')
+    .default('gpt-4.1-mini'),
+  CHAT_ANSWERS_PER_DAY: z.coerce.number('must be a number').int().min(0).max(1_000_000).default(1_000),
   SMTP_URL: z
     .string()
     .regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://')
@@ -108,6 +122,14 @@ export interface Env {
   eventRetentionDays: number | undefined
   /** The AI models that a user may choose from; the first is the default. */
   aiModels: readonly string[]
+  /** Opens the model that answers visitors; without it answers are made by rule. */
+  openaiApiKey: string | undefined
+  /** Where the model is: OpenAI, or whoever speaks its API. Without a slash at the end. */
+  openaiBaseUrl: string
+  /** The model that answers visitors. */
+  chatModel: string
+  /** How many answers of the model one project may have in a day. */
+  chatAnswersPerDay: number
   /** Where mail is handed over; without it messages are written to `dataDirectory` (development only). */
   smtpUrl: string | undefined
   mailFrom: string
@@ -163,6 +185,10 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
     bcryptCost: parsed.data.BCRYPT_COST,
     eventRetentionDays: parsed.data.EVENT_RETENTION_DAYS,
     aiModels: parsed.data.AI_MODELS,
+    openaiApiKey: parsed.data.OPENAI_API_KEY,
+    openaiBaseUrl: parsed.data.OPENAI_BASE_URL,
+    chatModel: parsed.data.CHAT_MODEL,
+    chatAnswersPerDay: parsed.data.CHAT_ANSWERS_PER_DAY,
     smtpUrl: parsed.data.SMTP_URL,
     mailFrom: parsed.data.MAIL_FROM ?? `Leadline <no-reply@${new URL(appUrl).hostname}>`,
     dataDirectory: parsed.data.DATA_DIRECTORY,

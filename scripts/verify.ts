@@ -1,5 +1,5 @@
 import { UsageError } from './dev/usage-error.js'
-import { SIZE_BUDGET_BYTES } from './verify/check-function.js'
+import { SIZE_BUDGET_BYTES, sizeBudgetOf } from './verify/check-function.js'
 import { type VerifiedFunction, verifyProject } from './verify/verify-project.js'
 
 function toRow({ file, bytes, files, importMs, statuses }: VerifiedFunction) {
@@ -16,9 +16,8 @@ try {
   const { functions, problems } = await verifyProject(process.cwd())
   console.table(functions.map(toRow))
   for (const problem of problems) console.error(problem)
-  console.log(
-    `${functions.length} functions, at most ${SIZE_BUDGET_BYTES / 1e6} MB each: ${problems.length || 'no'} problems`,
-  )
+  const budgets = `${SIZE_BUDGET_BYTES / 1e6} MB each (chat: ${sizeBudgetOf('api/chat.ts') / 1e6})`
+  console.log(`${functions.length} functions, at most ${budgets}: ${problems.length || 'no'} problems`)
   process.exitCode = problems.length > 0 ? 1 : 0
 } catch (error) {
   console.error(error instanceof UsageError ? error.message : error)

@@ -32,6 +32,10 @@ describe('an environment', () => {
       passwordBlocklist: false,
       bcryptCost: 12,
       aiModels: ['gpt-4', 'gpt-3.5-turbo'],
+      openaiApiKey: undefined,
+      openaiBaseUrl: 'https://api.openai.com/v1',
+      chatModel: 'gpt-4.1-mini',
+      chatAnswersPerDay: 1_000,
       smtpUrl: undefined,
       mailFrom: 'Leadline <no-reply@127.0.0.1>',
       dataDirectory: '.data',
@@ -251,6 +255,31 @@ describe('what accounts need', () => {
       for (const value of ['yes', '1', 'TRUE', 'on'])
         expect(namesOf(problemsOf({ [name]: value })), value).toEqual([name])
     }
+  })
+})
+
+describe('the model that answers visitors', () => {
+  it('may be at anybody who speaks the API, with or without a slash at the end', () => {
+    for (const url of ['https://models.example/openai/v1', 'https://models.example/openai/v1//'])
+      expect(readEnv({ OPENAI_BASE_URL: url }).openaiBaseUrl).toBe('https://models.example/openai/v1')
+  })
+
+  it('is described by nothing that cannot be, and no value is repeated', () => {
+    const values = {
+      OPENAI_API_KEY: 'sk-hunter2 copied with a note',
+      OPENAI_BASE_URL: 'https://models.example/v1?key=hunter2',
+      CHAT_MODEL: 'gpt hunter2',
+      CHAT_ANSWERS_PER_DAY: '-2.5',
+    }
+    expect([...new Set(namesOf(problemsOf(values)))]).toEqual([
+      'CHAT_ANSWERS_PER_DAY',
+      'CHAT_MODEL',
+      'OPENAI_API_KEY',
+      'OPENAI_BASE_URL',
+    ])
+    expect(problemsOf(values).join('\n')).not.toMatch(/hunter2|2\.5|models\.example/)
+    for (const url of ['models.example/v1', 'ftp://models.example', 'https://'])
+      expect(namesOf(problemsOf({ OPENAI_BASE_URL: url })), url).toEqual(['OPENAI_BASE_URL'])
   })
 })
 

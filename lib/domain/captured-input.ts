@@ -5,7 +5,7 @@ import { hostOf } from './hosts.js'
 import { ProjectId } from './widget-configs.js'
 
 /** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */
-const looseText = z
+export const looseText = z
   .union([z.string(), z.number()])
   .nullish()
   .catch(undefined)
@@ -33,7 +33,7 @@ export type LeadInput = z.infer<typeof LeadInput>
  * The project that a submission belongs to: the one it names, else its microsite, else the host of the page it
  * came from. `default` is the name under which old widgets know the project without one.
  */
-export function projectIdOf(input: LeadInput, origin: string | null): string {
+export function projectIdOf(input: Pick<LeadInput, 'microsite' | 'metadata'>, origin: string | null): string {
   const named = ProjectId.safeParse(input.metadata.projectId)
   return named.data ?? input.microsite ?? (hostOf(origin ?? '') || 'default')
 }

@@ -142,6 +142,8 @@ export async function findProjects(projectIds: readonly string[]): Promise<Pick<
 /** A configuration as it was found for a widget: what to send it and how far that may be trusted. */
 export interface FoundWidgetConfig {
   config: PublicWidgetConfig
+  /** Somebody has configured this project: it is none that a request made up. */
+  isStored: boolean
   /** The database was away and nothing stored was at hand: these are defaults that nobody may keep. */
   stale: boolean
   allowsOrigin(origin: string): boolean
@@ -170,6 +172,7 @@ export async function findWidgetConfig(projectId: string): Promise<FoundWidgetCo
   }
   return {
     config: toPublicConfig(projectId, stored ?? undefined),
+    isStored: Boolean(stored),
     stale,
     allowsOrigin: origin => allowsOrigin(stored?.domains, origin),
   }

@@ -24,6 +24,8 @@ export const policies = {
   config: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Changes of it, and what old widgets without a key suggest. */
   'config-write': { limit: 60, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
+  /** Questions of visitors. What a model may answer is bounded by the day as well (`chat-budget`). */
+  chat: { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Probes of uptime monitors. */
   health: { limit: 120, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Lists and single documents, for authenticated callers. */

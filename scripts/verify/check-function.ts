@@ -8,15 +8,26 @@ import type { FunctionCall } from './call-function.js'
  */
 export const SIZE_BUDGET_BYTES = 7_500_000
 
+/** Of functions that are there for such a package: the AI SDK is 3.5 MB, and chat has 7.7 with it. */
+const OWN_BUDGETS_BYTES = new Map([['api/chat.ts', 8_200_000]])
+
+/** The most that the function of a file may take. */
+export function sizeBudgetOf(file: string): number {
+  return OWN_BUDGETS_BYTES.get(file) ?? SIZE_BUDGET_BYTES
+}
+
 const NEVER_DEPLOYED = /^(scripts|test|bench|public)\/|(^|\/)\.env|\.tsx?$/
 
 /** What is wrong with a built function. */
-export function checkFunction({ files, bytes }: BuiltFunction, { answers }: FunctionCall): string[] {
+export function checkFunction(
+  { files, bytes }: BuiltFunction,
+  { answers }: FunctionCall,
+  budget: number = SIZE_BUDGET_BYTES,
+): string[] {
   const problems = files
     .filter(file => NEVER_DEPLOYED.test(file) && !file.startsWith('node_modules/'))
     .map(file => `holds ${file}`)
-  if (bytes > SIZE_BUDGET_BYTES)
-    problems.push(`has ${bytes} bytes, which is over the budget of ${SIZE_BUDGET_BYTES}`)
+  if (bytes > budget) problems.push(`has ${bytes} bytes, which is over the budget of ${budget}`)
   for (const [method, { status, body }] of Object.entries(answers))
     if (!isInContract(status, body)) problems.push(`answers ${method} with ${status} ${body.slice(0, 200)}`)
   return problems

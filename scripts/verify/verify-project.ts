@@ -5,7 +5,7 @@ import { readRouteTable } from '../dev/route-table.js'
 import { type BuiltFunction, buildFunction } from './build-function.js'
 import { callFunction, type FunctionCall } from './call-function.js'
 import { checkDeployment } from './check-deployment.js'
-import { checkFunction } from './check-function.js'
+import { checkFunction, sizeBudgetOf } from './check-function.js'
 
 /** A function that was built and called. */
 export interface VerifiedFunction {
@@ -49,7 +49,7 @@ export async function verifyProject(root: string): Promise<Verification> {
           importMs: call.importMs,
           statuses: [OPTIONS.status, GET.status],
         })
-        problems.push(...checkFunction(built, call).map(problem => `${file} ${problem}`))
+        problems.push(...checkFunction(built, call, sizeBudgetOf(file)).map(problem => `${file} ${problem}`))
       } catch (error) {
         problems.push(`${file}: ${error instanceof Error ? error.message : error}`)
       }

@@ -19,6 +19,8 @@ const PASSED_ON = [
   'DATA_DIRECTORY',
   'RATE_LIMIT_SCALE',
   'LOG_LEVEL',
+  // Empty: a developer's own would be spent.
+  'OPENAI_API_KEY',
 ]
 
 let dev: DevProcess

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readRouteTable } from '../../scripts/dev/route-table.js'
 import type { FunctionCall } from '../../scripts/verify/call-function.js'
 import { checkDeployment } from '../../scripts/verify/check-deployment.js'
-import { checkFunction, SIZE_BUDGET_BYTES } from '../../scripts/verify/check-function.js'
+import { checkFunction, SIZE_BUDGET_BYTES, sizeBudgetOf } from '../../scripts/verify/check-function.js'
 import { verifyProject } from '../../scripts/verify/verify-project.js'
 import { makeTestProject } from './support/project.js'
 
@@ -38,6 +38,7 @@ describe('a built function', () => {
 
   it('keeps within the budget, and holds nothing that is not for it', () => {
     expect(checkFunction({ ...built, bytes: SIZE_BUDGET_BYTES + 1 }, call)).toHaveLength(1)
+    expect(sizeBudgetOf('api/chat.ts')).toBeGreaterThan(sizeBudgetOf('api/leads/index.ts'))
     for (const file of ['scripts/dev.js', 'test/a.js', '.env', 'lib/.env.local', 'lib/b.ts'])
       expect(checkFunction({ ...built, files: [file] }, call)).toEqual([`holds ${file}`])
   })

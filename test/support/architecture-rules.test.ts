@@ -221,6 +221,20 @@ describe('a route', () => {
   })
 })
 
+describe('what weighs much', () => {
+  it('comes along with the functions that it is for only, however far away', () => {
+    const files = {
+      'api/chat.ts': route('/api/chat', `import '../lib/domain/answers.js'`),
+      'api/leads.ts': route('/api/leads', `import '../lib/domain/leads.js'`),
+      'lib/domain/leads.ts': `import { x } from './answers.js'`,
+      'lib/domain/answers.ts': `const ask = () => import('../ai/model.js')`,
+      'lib/ai/model.ts': '',
+    }
+
+    expect(check(files)).toEqual(['api/leads.ts: brings ai along, which is for api/chat.ts only'])
+  })
+})
+
 describe('names', () => {
   it.each([
     'lib/domain/chatSessions.ts',

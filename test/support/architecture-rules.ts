@@ -70,6 +70,9 @@ const MAXIMUM_ROUTE_LINES = 40
 
 /** Routes that old clients know by another name as well. */
 const ALIASED_ROUTES = new Set(['api/auth/register.ts', 'api/auth/logout.ts'])
+
+/** What weighs too much to come along with any function but these. */
+const RESERVED: readonly { layer: string; for: readonly string[] }[] = [{ layer: 'ai', for: ['api/chat.ts'] }]
 const REGISTRY = 'lib/domain/registry.ts'
 
 /** Checks the rules of the architecture; an empty list means that all of them hold. */
@@ -80,6 +83,7 @@ export function findViolations(project: Project): Violation[] {
   return [
     ...sources.flatMap(importViolations),
     ...circles(sources),
+    ...reservedViolations(sources),
     ...sources.flatMap(environmentViolations),
     ...[...project.files.keys()].flatMap(fileNameViolations),
     ...[...project.files.keys()].flatMap(apiDirectoryViolations),
@@ -157,6 +161,27 @@ function circles(sources: readonly SourceFile[]): Violation[] {
 
   for (const { path } of sources) if (!order.has(path)) visit(path)
   return found
+}
+
+function reservedViolations(sources: readonly SourceFile[]): Violation[] {
+  const imports = new Map(sources.map(source => [source.path, source.imports]))
+  const reachable = (path: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(path)) return seen
+    seen.add(path)
+    for (const { target } of imports.get(path) ?? []) if (target !== undefined) reachable(target, seen)
+    return seen
+  }
+  return sources
+    .filter(({ path }) => path.startsWith('api/'))
+    .flatMap(({ path }) => {
+      const layers = new Set([...reachable(path)].map(file => layerOf(file)?.name))
+      return RESERVED.filter(reserved => layers.has(reserved.layer) && !reserved.for.includes(path)).map(
+        ({ layer, for: allowed }) => ({
+          file: path,
+          rule: `brings ${layer} along, which is for ${allowed.join(', ')} only`,
+        }),
+      )
+    })
 }
 
 function environmentViolations({ path, readsEnvironment }: SourceFile): Violation[] {
