@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { database } from '../lib/db/client.js'
 import { dumpArchive } from './backup/archive.js'
 import { copyDatabase } from './backup/copy.js'
@@ -10,6 +11,7 @@ import { assertWhole } from './backup/unfinished-restore.js'
 import { writeBackup } from './backup/write-backup.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
+import { parseFlag } from './support/flags.js'
 import { interruptible } from './support/interruption.js'
 import { type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
@@ -19,30 +21,39 @@ const line: CommandLine = {
     'Writes every collection of the database into a new directory, for npm run restore, with mongodump where it is installed; or copies them into another database.',
   flags: {
     out: { type: 'string', value: 'DIR', help: 'the directory to make; this needs no --apply' },
-    'built-in': { type: 'boolean', help: 'write it without mongodump, though that is installed' },
+    with: {
+      type: 'string',
+      value: 'TOOL',
+      help: 'mongodump (default where it is installed, but for the development database) or built-in',
+    },
     ...TO_FLAG,
     drop: { type: 'boolean', help: 'with --to: drop the collections there that are copied' },
     ...WRITE_FLAGS,
   },
 }
 
+const Tool = z.enum(['mongodump', 'built-in'])
+
 /** Writes a backup, or copies the database. */
 export async function run(typed: Typed): Promise<void> {
   const out = typed.text('out')
+  const tool = parseFlag(Tool.optional(), 'with', typed.text('with'))
   const destination = await readDestination(typed)
   if (destination && out === undefined) return withTarget(source => copyDatabase(source, destination, typed))
   if (destination || out === undefined) throw new UsageError('say --out DIR or --to URI')
-  await withTarget(source => backUp(source, out, typed.has('built-in')))
+  await withTarget(source => backUp(source, out, tool))
 }
 
-async function backUp(source: Target, out: string, isBuiltIn: boolean): Promise<void> {
+async function backUp(source: Target, out: string, tool: z.infer<typeof Tool> | undefined): Promise<void> {
   const startedAt = new Date().toISOString()
   console.error(`Backing up ${source.description}.`)
   const db = await database()
   await assertWhole(db)
   const server = await db.admin().command({ buildInfo: 1 })
-  // The tools ask for more than the development database knows.
-  const mongodump = isBuiltIn || server.gitVersion === 'embedded' ? undefined : await findTool('mongodump')
+  // mongodump asks for more than the development database knows.
+  const isWished = tool === 'mongodump' || (tool === undefined && server.gitVersion !== 'embedded')
+  const mongodump = isWished ? await findTool('mongodump') : undefined
+  if (tool === 'mongodump' && !mongodump) throw new UsageError('mongodump is not installed')
   const { collections, skipped } = await storedCollections(db)
   if (skipped.length > 0) console.error(`Not backed up, being views or time series: ${skipped.join(', ')}.`)
   const table = await interruptible('Nothing is kept: the same command begins anew.', signal =>

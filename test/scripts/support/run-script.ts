@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -8,6 +8,7 @@ import { makeTestProject } from './project.js'
 const scripts = join(import.meta.dirname, '..', '..', '..', 'scripts')
 
 export interface ScriptRun {
+  /** null after a signal that ended it. */
   code: number | null
   /** What another program would read. */
   output: string
@@ -27,11 +28,16 @@ export interface RunOptions {
 }
 
 /** Runs a script in a process of its own, without a terminal and with nothing of this environment. */
-export async function runScript(
+export function runScript(name: string, args: readonly string[], options?: RunOptions): Promise<ScriptRun> {
+  return startScript(name, args, options).ended
+}
+
+/** As `runScript`, for a process that is sent signals meanwhile. */
+export function startScript(
   name: string,
   args: readonly string[],
   { env = { MONGO_URI: testDatabase().uri }, input = '', cwd, directory = scripts }: RunOptions = {},
-): Promise<ScriptRun> {
+): { child: ChildProcess; ended: Promise<ScriptRun> } {
   const { PATH = '', HOME = '' } = process.env
   const tsx = import.meta.resolve('tsx')
   const child = spawn(process.execPath, ['--import', tsx, join(directory, `${name}.ts`), ...args], {
@@ -41,7 +47,8 @@ export async function runScript(
   const closed = once(child, 'close')
   // A script that reads nothing may have ended before.
   child.stdin.on('error', () => {}).end(input)
-  const [output, told] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const [code] = await closed
-  return { code, output, told }
+  const ended = Promise.all([text(child.stdout), text(child.stderr), closed]).then(
+    ([output, told, [code]]) => ({ code, output, told }),
+  )
+  return { child, ended }
 }
