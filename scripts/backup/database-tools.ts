@@ -37,12 +37,11 @@ export async function runTool(
     const config = join(directory, 'config.yaml')
     // A string of JSON is one of YAML.
     await writeFile(config, `uri: ${JSON.stringify(withDatabase(uri))}\n`, { mode: 0o600 })
-    const stdio = ['inherit', 'ignore', 'inherit'] as const
-    const child = spawn(path, ['--config', config, ...args], { stdio: [...stdio], signal })
-    const [code, killedBy] = await once(child, 'close').catch(error => {
-      signal.throwIfAborted()
-      throw error
-    })
+    signal.throwIfAborted()
+    const child = spawn(path, ['--config', config, ...args], { stdio: ['inherit', 'ignore', 'inherit'] })
+    signal.addEventListener('abort', () => child.kill(), { once: true })
+    // Until it has ended: it may be writing still.
+    const [code, killedBy] = await once(child, 'close')
     signal.throwIfAborted()
     if (code !== 0) throw new Error(`${path} failed (${killedBy ?? `exit code ${code}`})`)
   } finally {
