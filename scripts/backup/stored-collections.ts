@@ -15,6 +15,9 @@ export interface StoredCollection {
   indexes(): Promise<Uint8Array[]>
 }
 
+/** Batches by number too: a reply of 16 MB of small documents takes the driver many times that to walk through. */
+const IN_ORDER = { raw: true, sort: { _id: 1 }, batchSize: 1_000 } as const
+
 /**
  * Every collection of a database by its name, whether the product declares it or not. `skipped` are those that are
  * none of their own: views, and time series, whose buckets only MongoDB's own tools carry over.
@@ -33,8 +36,7 @@ export async function storedCollections(
         options,
         estimate: await collection.estimatedDocumentCount(),
         // The driver has no type for a cursor over bytes.
-        documents: () =>
-          collection.find({}, { raw: true, sort: { _id: 1 } }) as unknown as AsyncIterable<Uint8Array>,
+        documents: () => collection.find({}, IN_ORDER) as unknown as AsyncIterable<Uint8Array>,
         indexes: async () => {
           const all = await collection.listIndexes({ raw: true }).toArray()
           return (all as unknown as Uint8Array[]).filter(bytes => documentOf(bytes).name !== '_id_')
