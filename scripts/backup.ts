@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { database } from '../lib/db/client.js'
 import { dumpArchive } from './backup/archive.js'
+import { withConnection } from './backup/connection.js'
 import { copyDatabase } from './backup/copy.js'
 import { findTool } from './backup/database-tools.js'
 import { readDestination, TO_FLAG } from './backup/destination.js'
@@ -33,6 +33,7 @@ const line: CommandLine = {
 }
 
 const Tool = z.enum(['mongodump', 'built-in'])
+type Tool = z.infer<typeof Tool>
 
 /** Writes a backup, or copies the database. */
 export async function run(typed: Typed): Promise<void> {
@@ -44,30 +45,38 @@ export async function run(typed: Typed): Promise<void> {
   await withTarget(source => backUp(source, out, tool))
 }
 
-async function backUp(source: Target, out: string, tool: z.infer<typeof Tool> | undefined): Promise<void> {
+async function backUp(source: Target, out: string, tool: Tool | undefined): Promise<void> {
   const startedAt = new Date().toISOString()
   console.error(`Backing up ${source.description}.`)
-  const db = await database()
-  await assertWhole(db)
-  const server = await db.admin().command({ buildInfo: 1 })
-  // mongodump asks for more than the development database knows.
-  const isWished = tool === 'mongodump' || (tool === undefined && server.gitVersion !== 'embedded')
-  const mongodump = isWished ? await findTool('mongodump') : undefined
-  if (tool === 'mongodump' && !mongodump) throw new UsageError('mongodump is not installed')
-  const { collections, skipped } = await storedCollections(db)
-  if (skipped.length > 0) console.error(`Not backed up, being views or time series: ${skipped.join(', ')}.`)
-  const table = await interruptible('Nothing is kept: the same command begins anew.', signal =>
-    makeWhole(out, async directory => {
-      const work = { collections, directory, signal }
-      const { contents, table } = await (mongodump ? dumpArchive(mongodump, source, work) : writeBackup(work))
-      const finishedAt = new Date().toISOString()
-      const [name, version] = [source.databaseName, String(server.version)]
-      await writeManifest(directory, { database: name, server: version, startedAt, finishedAt, contents })
-      return table
-    }),
-  )
+  const table = await withConnection(source, async db => {
+    await assertWhole(db)
+    const server = await db.admin().command({ buildInfo: 1 })
+    const mongodump = await chooseMongodump(tool, server.gitVersion === 'embedded')
+    const { collections, skipped } = await storedCollections(db)
+    if (skipped.length > 0) console.error(`Not backed up, being views or time series: ${skipped.join(', ')}.`)
+    return interruptible('Nothing is kept: the same command begins anew.', signal =>
+      makeWhole(out, async directory => {
+        const work = { collections, directory, signal }
+        const { contents, table } = await (mongodump
+          ? dumpArchive(mongodump, source, work)
+          : writeBackup(work))
+        const finishedAt = new Date().toISOString()
+        const [name, version] = [source.databaseName, String(server.version)]
+        await writeManifest(directory, { database: name, server: version, startedAt, finishedAt, contents })
+        return table
+      }),
+    )
+  })
   console.log(table)
   console.error(`The backup is in ${out}.`)
+}
+
+/** Where mongodump is, if it is to write the backup. It asks for more than the development database knows. */
+async function chooseMongodump(tool: Tool | undefined, isEmbedded: boolean): Promise<string | undefined> {
+  if (tool === 'built-in' || (tool === undefined && isEmbedded)) return undefined
+  const mongodump = await findTool('mongodump')
+  if (tool === 'mongodump' && !mongodump) throw new UsageError('mongodump is not installed')
+  return mongodump
 }
 
 await runAsProgram(import.meta.url, line, run)

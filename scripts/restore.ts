@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { database } from '../lib/db/client.js'
 import { restoreArchive } from './backup/archive.js'
+import { withConnection } from './backup/connection.js'
 import { findTool } from './backup/database-tools.js'
 import { readDestination, TO_FLAG } from './backup/destination.js'
 import { type Filling, fill, fillFrom } from './backup/fill.js'
-import { type Manifest, readBackup } from './backup/manifest.js'
+import { type Contents, type Manifest, readBackup } from './backup/manifest.js'
 import { sourcesOf } from './backup/read-backup.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
@@ -44,30 +44,40 @@ async function check(from: string): Promise<Manifest> {
 }
 
 async function restore(from: string, manifest: Manifest, target: Target, typed: Typed): Promise<void> {
-  const { contents, database: name, finishedAt, server } = manifest
-  console.error(`The backup is whole: ${name} of MongoDB ${server} at ${finishedAt}.`)
+  const { contents, database, finishedAt, server } = manifest
+  console.error(`The backup is whole: ${database} of MongoDB ${server} at ${finishedAt}.`)
   const apply = await mayWrite(target, typed, typed.has('drop'))
-  const filling: Filling = { db: await database(), target, typed, apply }
-  if (contents.method === 'extended-json') {
-    const { collections } = contents
-    const counts = new Map(collections.map(({ name, documents }) => [name, documents.count]))
-    return fillFrom(filling, sourcesOf(from, collections), counts)
-  }
+  await withConnection(target, async db => {
+    const filling = { db, target, typed, apply }
+    if (contents.method === 'mongodump') await fillFromArchive(filling, from, database, contents)
+    else {
+      const { collections } = contents
+      const counts = new Map(collections.map(({ name, documents }) => [name, documents.count]))
+      await fillFrom(filling, sourcesOf(from, collections), counts)
+    }
+  })
+}
+
+async function fillFromArchive(
+  filling: Filling,
+  directory: string,
+  from: string,
+  { archive, collections }: Extract<Contents, { method: 'mongodump' }>,
+): Promise<void> {
   const mongorestore = await findTool('mongorestore')
   if (!mongorestore)
     throw new Error(
       'this backup was written by mongodump, and mongorestore of the MongoDB Database Tools is not installed',
     )
-  const archive = join(from, contents.archive.file)
-  await fill(filling, contents.collections, async (_, signal) => {
-    await restoreArchive(mongorestore, archive, { from: name, target, signal })
+  await fill(filling, collections, async (_, signal) => {
+    await restoreArchive(mongorestore, join(directory, archive.file), {
+      from,
+      target: filling.target,
+      signal,
+    })
   })
-  console.log(
-    tableOf(
-      ['collection'],
-      contents.collections.map(collection => [collection]),
-    ),
-  )
+  const rows = collections.map(name => [name])
+  console.log(tableOf(['collection'], rows))
 }
 
 await runAsProgram(import.meta.url, line, run)

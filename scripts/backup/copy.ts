@@ -1,8 +1,7 @@
-import { database } from '../../lib/db/client.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Typed } from '../support/command.js'
 import { mayWrite, type Target } from '../support/target.js'
-import { withDestination } from './destination.js'
+import { withConnection } from './connection.js'
 import { fillFrom } from './fill.js'
 import { type StoredCollection, storedCollections } from './stored-collections.js'
 import { documentOf } from './stored-documents.js'
@@ -17,15 +16,17 @@ import type { CollectionSource } from './write-collections.js'
 export async function copyDatabase(source: Target, destination: Target, typed: Typed): Promise<void> {
   console.error(`Copying ${source.description}.`)
   const apply = await mayWrite(destination, typed, typed.has('drop'))
-  const db = await database()
-  await assertWhole(db)
-  const { collections, skipped } = await storedCollections(db)
-  if (skipped.length > 0) console.error(`Not copied, being views or time series: ${skipped.join(', ')}.`)
-  await withDestination(destination, async to => {
-    // Before anything is dropped there: a name may be spelt in many ways.
-    if (apply && (await isSameDatabase(to, db))) throw new UsageError('--to is the database that is copied')
+  await withConnection(source, async db => {
+    await assertWhole(db)
+    const { collections, skipped } = await storedCollections(db)
+    if (skipped.length > 0) console.error(`Not copied, being views or time series: ${skipped.join(', ')}.`)
     const counts = new Map(collections.map(({ name, estimate }) => [name, estimate]))
-    await fillFrom({ db: to, target: destination, typed, apply }, collections.map(sourceOf), counts)
+    await withConnection(destination, async to => {
+      // Before anything is dropped there: an address may be spelt in many ways.
+      if (apply && (await isSameDatabase(to, db))) throw new UsageError('--to is the database that is copied')
+      const filling = { db: to, target: destination, typed, apply }
+      await fillFrom(filling, collections.map(sourceOf), counts)
+    })
   })
 }
 

@@ -1,5 +1,4 @@
 import { text } from 'node:stream/consumers'
-import { type Db, MongoClient } from 'mongodb'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags, Typed } from '../support/command.js'
 import { describeTarget, type Target } from '../support/target.js'
@@ -28,26 +27,5 @@ export async function readDestination(typed: Typed): Promise<Target | undefined>
     return describeTarget(uri)
   } catch {
     throw new UsageError('--to: is not a connection string that the driver can read')
-  }
-}
-
-/**
- * Works on a database beside the product's own.
- *
- * @throws {Error} naming the database where it cannot be reached.
- */
-export async function withDestination<T>(target: Target, work: (db: Db) => Promise<T>): Promise<T> {
-  const client = new MongoClient(target.uri, {
-    appName: 'leadline',
-    serverSelectionTimeoutMS: 5_000,
-    writeConcern: { w: 'majority', journal: true },
-  })
-  try {
-    await client.connect().catch((error: Error) => {
-      throw new Error(`${target.description} cannot be reached: ${error.message.split('\n', 1)[0]}`)
-    })
-    return await work(client.db(target.databaseName))
-  } finally {
-    await client.close()
   }
 }

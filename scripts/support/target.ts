@@ -73,7 +73,8 @@ export function describeTarget(uri: string): Target {
 
 /**
  * Says where a script works and whether it may write there: with `--apply`, and with the database's name where that
- * is not on this machine or `deletes` is set. To be asked before the first look at the database: it may be one that nobody meant.
+ * is not on this machine or the script deletes from it. To be asked before the first look at the database: it may be
+ * one that nobody meant.
  *
  * @throws {UsageError} when the name is not given or another.
  */
