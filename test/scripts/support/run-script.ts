@@ -8,6 +8,7 @@ import { makeTestProject } from './project.js'
 const scripts = join(import.meta.dirname, '..', '..', '..', 'scripts')
 
 export interface ScriptRun {
+  /** null after a signal that ended it. */
   code: number | null
   /** What another program would read. */
   output: string
