@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { BlockList, isIP, isIPv6 } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Db, MongoClient } from 'mongodb'
+import { withDatabaseName } from '../scripts/support/database-uri.js'
+import { type Host, hostsOf, memberHosts } from '../scripts/support/hosts.js'
 import { startWorker } from './processes.js'
 import type { EmbeddedDatabaseMethods } from './servers/embedded-database.js'
 
 const SELECTION_TIMEOUT_MS = 3_000
-/** 100,000 leads are held in memory. */
-const EMBEDDED_NODE_OPTIONS = ['--max-old-space-size=4096']
+/** 100,000 leads are held in memory, and six million keys of each search. */
+const EMBEDDED_NODE_OPTIONS = ['--max-old-space-size=8192']
 
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8)
-loopback.addAddress('::1', 'ipv6')
+/** Names what a run keeps, and what the next one finds. */
+const KEPT_PREFIX = 'leadline-bench-kept'
+/** The collection that says that a database has everything it is to have. */
+const FILLED = 'benchfilled'
 
 /** One database of a run. */
 export interface BenchDatabase {
@@ -25,8 +27,14 @@ export interface BenchDatabase {
 export interface Deployment {
   /** What it is, for people to read. No credentials. */
   engine: string
+  embedded: boolean
   /** A new and empty database, dropped with the run. */
   create(purpose: string): BenchDatabase
+  /**
+   * A database that is filled once and then only read: every scenario of the run shares it, and where databases are
+   * kept every later run too.
+   */
+  filled(purpose: string, fill: (database: BenchDatabase) => Promise<void>): Promise<BenchDatabase>
   drop(database: BenchDatabase): Promise<void>
   /** Drops every database of the run, and ends the embedded one. */
   close(): Promise<void>
@@ -41,12 +49,33 @@ export async function openDeployment(options: {
   root: string
   uri: string | undefined
   allowRemote: boolean
+  /** Leave filled databases for the next run. */
+  keep: boolean
 }): Promise<Deployment> {
   const embedded = options.uri === undefined ? await startEmbedded(options.root) : undefined
   const uri = options.uri ?? embedded?.uri ?? ''
   const client = new MongoClient(uri, { serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS })
   const prefix = `leadline-bench-${randomBytes(4).toString('hex')}`
   const created = new Map<string, Db>()
+  const filled = new Map<string, Promise<BenchDatabase>>()
+
+  function open(name: string): BenchDatabase {
+    const db = client.db(name)
+    created.set(name, db)
+    return { uri: withDatabaseName(uri, name), db }
+  }
+
+  async function fillOnce(purpose: string, fill: (database: BenchDatabase) => Promise<void>) {
+    const database = open(`${options.keep ? KEPT_PREFIX : prefix}-${purpose}`)
+    const marks = database.db.collection(FILLED)
+    if ((await marks.countDocuments({}, { limit: 1 })) === 0) {
+      await database.db.dropDatabase()
+      await fill(database)
+      await marks.insertOne({ at: new Date() })
+    }
+    if (options.keep) created.delete(database.db.databaseName)
+    return database
+  }
 
   async function close(): Promise<void> {
     try {
@@ -59,19 +88,22 @@ export async function openDeployment(options: {
   }
 
   try {
-    if (!options.allowRemote) assertLoopback(seedsOf(client))
+    if (!options.allowRemote) assertLoopback(hostsOf(uri))
     await client.connect()
     if (!options.allowRemote) assertLoopback(await membersOf(client))
     const { version, gitVersion } = await client.db('admin').command({ buildInfo: 1 })
     return {
       engine: embedded
         ? 'the embedded database'
-        : `MongoDB ${version} (${gitVersion}) at ${seedsOf(client).join(', ')}`,
-      create(purpose) {
-        const name = `${prefix}-${purpose}`
-        const db = client.db(name)
-        created.set(name, db)
-        return { uri: withDatabaseName(uri, name), db }
+        : `MongoDB ${version} (${gitVersion}) at ${hostsOf(uri)
+            .map(host => host.name)
+            .join(', ')}`,
+      embedded: embedded !== undefined,
+      create: purpose => open(`${prefix}-${purpose}`),
+      filled(purpose, fill) {
+        const database = filled.get(purpose) ?? fillOnce(purpose, fill)
+        filled.set(purpose, database)
+        return database
       },
       async drop({ db }) {
         await db.dropDatabase()
@@ -103,38 +135,14 @@ async function startEmbedded(root: string): Promise<{ uri: string; close(): Prom
   }
 }
 
-/** The hosts of a connection string as the driver reads it. */
-function seedsOf({ options }: MongoClient): string[] {
-  const { hosts, srvHost, proxyHost } = options
-  return [srvHost ?? hosts.map(String), proxyHost ?? []].flat()
-}
-
 /** The members of a replica set: a seed on this machine may belong to one whose primary is elsewhere. */
-async function membersOf(client: MongoClient): Promise<string[]> {
+async function membersOf(client: MongoClient): Promise<Host[]> {
   const { hosts = [], passives = [] } = await client.db('admin').command({ hello: 1 })
-  return client.options.directConnection ? [] : [hosts, passives].flat()
+  return client.options.directConnection ? [] : memberHosts([hosts, passives].flat())
 }
 
-/** Nothing is resolved: a name that is not `localhost` counts as another machine, a socket as this one. */
-function assertLoopback(hosts: readonly string[]): void {
-  const isLoopback = (host: string) => {
-    const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-    return (
-      name === 'localhost' ||
-      host.endsWith('.sock') ||
-      (isIP(name) && loopback.check(name, isIPv6(name) ? 'ipv6' : 'ipv4'))
-    )
-  }
-  const remote = hosts.find(host => !isLoopback(host))
-  if (remote !== undefined) throw new Error(`${remote} is not this machine: loading it takes --allow-remote`)
-}
-
-/** The connection string of another database on a deployment. Credentials keep being checked where they were. */
-function withDatabaseName(uri: string, name: string): string {
-  const [, server, database, query] = /^([^/]+:\/\/[^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(uri) ?? []
-  const options = new URLSearchParams(query)
-  const namesAuthSource = [...options.keys()].some(option => option.toLowerCase() === 'authsource')
-  if (server?.includes('@') && !namesAuthSource)
-    options.set('authSource', decodeURIComponent(database || 'admin'))
-  return `${server}/${name}${options.size > 0 ? `?${options}` : ''}`
+function assertLoopback(hosts: readonly Host[]): void {
+  const remote = hosts.find(host => !host.isLoopback)
+  if (remote !== undefined)
+    throw new Error(`${remote.name} is not this machine: loading it takes --allow-remote`)
 }

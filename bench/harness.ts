@@ -12,6 +12,8 @@ import type { Methods } from './worker.js'
 /** What a scenario works with. Whatever it starts or creates ends with the run. */
 export interface Bench {
   deployment: Deployment
+  /** How many rows there are to be, ascending. */
+  sizes: readonly number[]
   /** The `Authorization` of an operator at every handler. */
   authorization: string
   /** Serves a route of the product, by its file (`api/leads/index.ts`), over a database. */
@@ -41,6 +43,7 @@ export interface HarnessOptions {
   deployment: Deployment
   rounds: number
   sliceSeconds: number
+  sizes: readonly number[]
   /** Where servers leave their processor profiles; without it they make none. */
   profileDirectory: string | undefined
   signal: AbortSignal
@@ -50,7 +53,7 @@ export interface HarnessOptions {
 
 /** Starts the load process and makes what scenarios work with. */
 export function startHarness(options: HarnessOptions): { bench: Bench; stop(): Promise<void> } {
-  const { root, deployment, profileDirectory, signal, report, say } = options
+  const { root, deployment, sizes, profileDirectory, signal, report, say } = options
   const adminToken = randomBytes(24).toString('hex')
   const stops: (() => Promise<void>)[] = []
 
@@ -75,6 +78,7 @@ export function startHarness(options: HarnessOptions): { bench: Bench; stop(): P
 
   const bench: Bench = {
     deployment,
+    sizes,
     authorization: `Bearer ${adminToken}`,
     signal,
     say,

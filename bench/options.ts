@@ -7,6 +7,9 @@ export interface Options {
   rounds: number
   /** Length of one slice of load, in seconds. */
   seconds: number
+  /** How many rows there are, ascending: growth is from the first to the others. */
+  sizes: number[]
+  keep: boolean
   json: string | undefined
   profile: string | undefined
   allowRemote: boolean
@@ -14,6 +17,8 @@ export interface Options {
 
 const DEFAULT_ROUNDS = 20
 const DEFAULT_SECONDS = 0.4
+const DEFAULT_SIZES = '1000,100000'
+const MIN_SIZE = 1_000
 
 /** What `--help` prints. */
 export function helpText(summaries: ReadonlyMap<string, string>): string {
@@ -22,11 +27,13 @@ export function helpText(summaries: ReadonlyMap<string, string>): string {
   return `npm run bench -- [options]
 
 Compares the product with the bare driver on one database: MONGO_URI, or the embedded database without it.
-Everything is stored in databases of its own (leadline-bench-…), which are dropped at the end.
+Everything is stored in databases of its own (leadline-bench-…), which are dropped at the end, unless --keep.
 
   --only a,b       only these scenarios
   --rounds N       rounds of each comparison (${DEFAULT_ROUNDS})
   --seconds S      length of one slice of load (${DEFAULT_SECONDS})
+  --sizes A,B      how many rows there are (${DEFAULT_SIZES}); from a million on, not in the embedded database
+  --keep           leave the databases of --sizes (leadline-bench-kept-…) for the next run
   --json FILE      write the results there too
   --profile DIR    leave a processor profile of each server there (slows them down)
   --allow-remote   load a MONGO_URI that is not on this machine
@@ -47,6 +54,8 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
       only: { type: 'string', default: known.join(',') },
       rounds: { type: 'string', default: String(DEFAULT_ROUNDS) },
       seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
+      sizes: { type: 'string', default: DEFAULT_SIZES },
+      keep: { type: 'boolean', default: false },
       json: { type: 'string' },
       profile: { type: 'string' },
       'allow-remote': { type: 'boolean', default: false },
@@ -62,6 +71,9 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1')
   const seconds = Number(values.seconds)
   if (!(seconds >= 0.1 && seconds <= 60)) throw new Error('--seconds takes a number from 0.1 to 60')
-  const { json, profile, 'allow-remote': allowRemote } = values
-  return { scenarios, rounds, seconds, json, profile, allowRemote }
+  const sizes = values.sizes.split(',').map(Number)
+  const ascend = sizes.every((size, i) => Number.isInteger(size) && size > (sizes[i - 1] ?? MIN_SIZE - 1))
+  if (!ascend) throw new Error(`--sizes takes whole numbers from ${MIN_SIZE}, the smallest first`)
+  const { keep, json, profile, 'allow-remote': allowRemote } = values
+  return { scenarios, rounds, seconds, sizes, keep, json, profile, allowRemote }
 }

@@ -35,7 +35,7 @@ async function loadScenarios(): Promise<Map<string, Scenario>> {
 }
 
 async function run(options: Options): Promise<void> {
-  const { rounds, seconds: sliceSeconds, allowRemote } = options
+  const { rounds, seconds: sliceSeconds, sizes, allowRemote, keep } = options
   const profileDirectory = options.profile && resolve(options.profile)
   if (profileDirectory) await mkdir(profileDirectory, { recursive: true })
 
@@ -48,7 +48,8 @@ async function run(options: Options): Promise<void> {
   try {
     const { root, remove } = await build()
     undo.push(remove)
-    const deployment = await openDeployment({ root, uri: process.env.MONGO_URI || undefined, allowRemote })
+    const uri = process.env.MONGO_URI || undefined
+    const deployment = await openDeployment({ root, uri, allowRemote, keep })
     undo.push(deployment.close)
     const made = circumstances({ engine: deployment.engine, rounds, sliceSeconds })
     const results: ComparisonResult[] = []
@@ -57,6 +58,7 @@ async function run(options: Options): Promise<void> {
       deployment,
       rounds,
       sliceSeconds,
+      sizes,
       profileDirectory,
       signal: interruption.signal,
       say: text => console.log(`· ${text}`),

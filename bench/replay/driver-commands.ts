@@ -5,8 +5,8 @@ type Send = (collection: Collection, command: Document) => Promise<unknown>
 /** How an application sends each command with nothing but the driver. */
 const SENDERS: Readonly<Record<string, Send>> = {
   find: (collection, { find: _, filter, ...options }) => collection.find(filter, options).toArray(),
-  aggregate: (collection, { aggregate: _, pipeline, cursor: _cursor, ...options }) =>
-    collection.aggregate(pipeline, options).toArray(),
+  aggregate: (collection, { aggregate: _, pipeline, cursor, ...options }) =>
+    collection.aggregate(pipeline, { ...cursor, ...options }).toArray(),
   insert: (collection, { insert: _, documents, ordered, ...options }) =>
     documents.length === 1
       ? collection.insertOne(documents[0], options)

@@ -49,6 +49,8 @@ export async function listNewestFirst<T extends Document & { createdAt: Date }>(
       .sort(newestFirst)
       .skip(skip)
       .limit(limit + 1)
+      // A first batch is 101 documents unless it is asked for more: a longer page would take another round trip.
+      .batchSize(limit + 1)
       .toArray(),
     collection.countDocuments(matching, exact ? {} : { limit: COUNTED_EXACTLY + 1 }),
   ])

@@ -17,6 +17,8 @@ export const ChatSession = z.object({
   bhkType: BhkType.optional(),
   conversation: z.array(Message),
   metadata: z.record(z.string(), z.unknown()),
+  /** The migration that brought it from the old store. */
+  migration: z.number().int().optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })
@@ -50,6 +52,7 @@ export const PublicChatSession = ChatSession.omit({
   _id: true,
   ownerId: true,
   leadId: true,
+  migration: true,
   conversation: true,
 }).extend({
   id: z.string(),

@@ -16,6 +16,9 @@ export const EventCount = z.object({
     day: z.string(),
   }),
   count: z.number().int().nonnegative(),
+  /** The migration that made it, and how much of the count each one added: each adds once. */
+  migration: z.number().int().optional(),
+  imports: z.array(z.object({ migration: z.number().int(), count: z.number().int() })).optional(),
 })
 export type EventCount = z.infer<typeof EventCount>
 

@@ -24,6 +24,9 @@ export const EventSummary = z.object({
 })
 export type EventSummary = z.infer<typeof EventSummary>
 
+/** Years of days in one batch: a second one is another round trip. */
+const BATCH = 10_000
+
 interface Group {
   _id: { type: CountedType; day?: string }
   count: number
@@ -37,12 +40,18 @@ interface Group {
 export async function summariseEvents(scope: DataScope, filter: SummaryFilter): Promise<EventSummary> {
   const byDay = filter.interval === 'day'
   const groups = await (await eventCounts.open())
-    .aggregate<Group>([
-      { $match: { $and: [await withinScope(scope), matching(filter)] } },
-      {
-        $group: { _id: { type: '$_id.type', ...(byDay && { day: '$_id.day' }) }, count: { $sum: '$count' } },
-      },
-    ])
+    .aggregate<Group>(
+      [
+        { $match: { $and: [await withinScope(scope), matching(filter)] } },
+        {
+          $group: {
+            _id: { type: '$_id.type', ...(byDay && { day: '$_id.day' }) },
+            count: { $sum: '$count' },
+          },
+        },
+      ],
+      { batchSize: BATCH },
+    )
     .toArray()
   const total = (type: CountedType) =>
     groups.reduce((sum, group) => (group._id.type === type ? sum + group.count : sum), 0)

@@ -6,7 +6,7 @@ import { onlyDuplicates } from '../db/errors.js'
 import { env } from '../env.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
-import { CapturedFreeForm, type FreeForm } from './free-form.js'
+import { CapturedFreeForm, type FreeForm, KeptPair } from './free-form.js'
 import { ProjectId } from './widget-configs.js'
 
 const MAX_BATCH = 100
@@ -55,6 +55,9 @@ export const WidgetEvent = z.object({
   receivedAt: z.date(),
   /** When it is deleted, where the deployment keeps events for a limited time. */
   expiresAt: z.date().optional(),
+  /** What the old store had of it that has no place here, and the migration that brought it. */
+  metadata: z.object({ legacy: z.array(KeptPair) }).optional(),
+  migration: z.number().int().optional(),
 })
 export type WidgetEvent = z.infer<typeof WidgetEvent>
 
@@ -74,6 +77,8 @@ export const PublicEvent = WidgetEvent.omit({
   day: true,
   receivedAt: true,
   expiresAt: true,
+  metadata: true,
+  migration: true,
 }).extend({
   id: z.string(),
   _id: z.string(),
@@ -215,14 +220,23 @@ function eventId(projectId: string, clientId: string): ObjectId {
   return new ObjectId(digest.subarray(0, 12))
 }
 
-function believable(at: unknown, now: Date): Date {
+/** The time that a visitor's clock gave, where it is near enough to ours; else ours. */
+export function believable(at: unknown, now: Date): Date {
   const time = typeof at === 'string' ? Date.parse(at) : Number.NaN
   const age = now.getTime() - time
   return age <= MAX_AGE_MS && age >= -MAX_AHEAD_MS ? new Date(time) : now
 }
 
 function toPublic(event: WidgetEvent): PublicEvent {
-  const { _id, receivedAt, day: _day, expiresAt: _expiry, ...fields } = event
+  const {
+    _id,
+    receivedAt,
+    day: _day,
+    expiresAt: _expiry,
+    metadata: _legacy,
+    migration: _m,
+    ...fields
+  } = event
   const id = _id.toHexString()
   return { ...fields, id, _id: id, createdAt: receivedAt, updatedAt: receivedAt }
 }

@@ -12,10 +12,8 @@ const MAX_CHARACTERS = 16_000
 const FORBIDDEN_KEYS = new Set(['', '__proto__', 'constructor', 'prototype', '_bsontype'])
 
 /** A key that cannot be stored as one, with its value. */
-export interface KeptPair {
-  key: string
-  value: unknown
-}
+export const KeptPair = z.object({ key: z.string(), value: z.unknown() })
+export type KeptPair = z.infer<typeof KeptPair>
 
 export type FreeForm = Record<string, unknown>
 
@@ -32,11 +30,17 @@ export function isStorableKey(key: string): boolean {
 export const CapturedFreeForm = z.unknown().optional().transform(captureFreeForm)
 
 export function captureFreeForm(value: unknown): FreeForm {
-  if (value === undefined || value === null) return {}
+  const { captured, cut } = boundFreeForm(value)
+  return cut ? { ...captured, truncated: true } : captured
+}
+
+/** As `captureFreeForm`, for who keeps elsewhere what is cut off. */
+export function boundFreeForm(value: unknown): { captured: FreeForm; cut: boolean } {
+  if (value === undefined || value === null) return { captured: {}, cut: false }
   const budget = { keys: MAX_KEYS, characters: MAX_CHARACTERS, cut: false }
   const source = isRecord(value) ? value : { legacy: [{ key: '', value }] }
   const captured = copy(source, 0, budget) as FreeForm
-  return budget.cut ? { ...captured, truncated: true } : captured
+  return { captured, cut: budget.cut }
 }
 
 /**

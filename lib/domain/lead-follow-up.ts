@@ -66,12 +66,12 @@ async function pendingLeads(now: Date): Promise<Lead[]> {
 /**
  * Links a lead to the first one of its phone on its microsite, or makes it that one: the unique index on `headKey`
  * decides between two at once. A quarantined lead never heads others.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
  */
-async function linkToHead(lead: Lead, phone: string): Promise<void> {
+export async function linkToHead(lead: Lead, phone: string): Promise<void> {
   const all = await leads.openGuarded()
-  const headKey = createHash('sha256')
-    .update(JSON.stringify([lead.microsite, phone]))
-    .digest('base64url')
+  const headKey = headKeyOf(lead.microsite, phone)
   if (await becomesHead(lead, headKey)) return
   const head = await all.findOne({ headKey }, { projection: { _id: 1 } })
   if (!head || head._id.equals(lead._id)) return
@@ -79,6 +79,13 @@ async function linkToHead(lead: Lead, phone: string): Promise<void> {
   // Counted, not incremented, and never down: right whoever repeats it, and whoever comes last sees all.
   const later = await all.countDocuments({ duplicateOf: head._id })
   await all.updateOne({ _id: head._id }, { $max: { submissions: later + 1, lastSeenAt: lead.createdAt } })
+}
+
+/** What only one lead of a phone on a microsite has. */
+export function headKeyOf(microsite: string, phone: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([microsite, phone]))
+    .digest('base64url')
 }
 
 async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<boolean> {

@@ -55,6 +55,18 @@ export const Lead = z.object({
   pending: z.literal(true).optional(),
   searchKeys: z.array(z.string()).optional(),
   searchText: z.string().optional(),
+  /** The migration that brought it from the old store. */
+  migration: z.number().int().optional(),
+  /** On a head that was there before: what it was when a migration added submissions, to undo that exactly. */
+  imports: z
+    .array(
+      z.object({
+        migration: z.number().int(),
+        submissions: z.number().int().optional(),
+        lastSeenAt: z.date().optional(),
+      }),
+    )
+    .optional(),
   /** Digest of the submission, where its client named it with an `Idempotency-Key`. */
   inputDigest: z.string().optional(),
   createdAt: z.date(),
@@ -72,7 +84,14 @@ export const leads = collection<Lead>({
     { name: 'microsite_list', key: { microsite: 1, quarantined: 1, createdAt: -1, _id: -1 } },
     { name: 'owner_list', key: { ownerId: 1, quarantined: 1, createdAt: -1, _id: -1 } },
     { name: 'list', key: { quarantined: 1, createdAt: -1, _id: -1 } },
-    // The searches: one trigram by equality, the newest first behind it.
+    // The same of one status or type: a rare one would otherwise be looked for among all.
+    { name: 'microsite_status', key: { microsite: 1, quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'owner_status', key: { ownerId: 1, quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'status', key: { quarantined: 1, status: 1, createdAt: -1, _id: -1 } },
+    { name: 'microsite_bhkType', key: { microsite: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    { name: 'owner_bhkType', key: { ownerId: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    { name: 'bhkType', key: { quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
+    // The searches: one key by equality, the newest first behind it.
     { name: 'owner_search', key: { ownerId: 1, searchKeys: 1, createdAt: -1, _id: -1 } },
     { name: 'search', key: { searchKeys: 1, createdAt: -1, _id: -1 } },
     // One head of a phone on a microsite, and how many leads it has behind it.
@@ -109,6 +128,8 @@ export const PublicLead = Lead.omit({
   pending: true,
   searchKeys: true,
   searchText: true,
+  migration: true,
+  imports: true,
   inputDigest: true,
   conversation: true,
 }).extend({

@@ -11,6 +11,7 @@ import { leads } from './leads.js'
 import { loginFailures } from './login-throttle.js'
 import { mailOutbox } from './mail-outbox.js'
 import { maintenanceTurns } from './maintenance-lock.js'
+import { migrations } from './migrations.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
 import { sessions } from './sessions.js'
@@ -37,6 +38,7 @@ export const allCollections: readonly AnyCollection[] = [
   loginFailures,
   mailOutbox,
   maintenanceTurns,
+  migrations,
   phoneNumbers,
   rateCounters,
   sessions,

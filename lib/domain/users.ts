@@ -83,8 +83,9 @@ export const users = collection<User>({
       key: { 'resetPassword.hash': 1 },
       partialFilterExpression: { 'resetPassword.hash': { $exists: true } },
     },
-    // The admins' list.
+    // The admins' lists: of all, and of those of a status.
     { name: 'newest', key: { createdAt: -1, _id: -1 } },
+    { name: 'status_newest', key: { status: 1, createdAt: -1, _id: -1 } },
   ],
 })
 

@@ -2,6 +2,7 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { patiently } from '../db/patience.js'
+import { KeptPair } from './free-form.js'
 import { hostOf } from './hosts.js'
 
 /** A project's id: what its widget was deployed with, often the site's host name. Dots and case are kept. */
@@ -66,6 +67,9 @@ export const WidgetConfig = Settings.extend({
   suggestion: z.object({ propertyInfo: PropertyInfo, suggestedAt: z.date() }).optional(),
   /** When the project changed hands, until all its leads and chats carry the new owner. */
   ownerChangedAt: z.date().optional(),
+  /** What the old store had of it that has no place here, and the migration that brought it. */
+  metadata: z.object({ legacy: z.array(KeptPair) }).optional(),
+  migration: z.number().int().optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
 })

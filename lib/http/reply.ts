@@ -92,17 +92,18 @@ export function toResponse(reply: Reply, request: Request, headers: Record<strin
   if (reply.body instanceof ReadableStream)
     return new Response(request.method === 'HEAD' ? null : reply.body, { status: reply.status, headers: all })
 
-  const text = JSON.stringify(reply.body)
+  // As bytes: a response made of text encodes it once more on its way out.
+  const bytes = Buffer.from(JSON.stringify(reply.body))
   all.set('Content-Type', 'application/json; charset=utf-8')
   if (reply.status === 200 && all.get('Cache-Control') !== 'no-store') {
-    const tag = createHash('sha256').update(text).digest('base64url').slice(0, 22)
+    const tag = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
     all.set('ETag', `"${tag}"`)
     if (matches(request.headers.get('if-none-match'), tag)) {
       all.delete('Content-Type')
       return new Response(null, { status: 304, headers: all })
     }
   }
-  const body = request.method === 'HEAD' ? null : text
+  const body = request.method === 'HEAD' ? null : bytes
   return new Response(body, { status: reply.status, headers: all })
 }
 

@@ -125,8 +125,9 @@ function prefixOf(pattern: BSONRegExp): Interval[] | undefined {
   const isRepeated = /^[*?{]/.test(pattern.pattern.slice(plain[0].length))
   const prefix = plain[1].replaceAll('\\', '').slice(0, isRepeated ? -1 : undefined)
   if (prefix === '') return undefined
-  const low = orderKey(prefix).slice(0, -1)
-  return [{ low, high: low + AFTER }, point(pattern)]
+  // The prefix itself is the least of them. Without the end of its key it would look like one value.
+  const low = orderKey(prefix)
+  return [{ low, high: low.slice(0, -1) + AFTER }, point(pattern)]
 }
 
 function alternatives(branches: readonly Filter[]): Map<string, Interval[]> {

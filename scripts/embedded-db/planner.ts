@@ -32,6 +32,8 @@ export interface Plan {
   backward: boolean
   /** Whether the documents come in the order asked for. */
   sorted: boolean
+  /** Whether they do because several scans are read side by side. */
+  merged: boolean
   candidates: (effort: Effort) => Iterable<Entry>
 }
 
@@ -43,16 +45,31 @@ interface Wish {
   hint: Value | undefined
 }
 
-/** More combinations of `$in` values than this are not scanned one by one. */
+/** More combinations of `$in` values than this are not scanned one by one, or not side by side. */
 const MAX_SCANS = 1000
+const MAX_MERGED = 200
 
-interface Candidate {
-  index: Index
-  scans: Interval[]
-  bounded: number
-  keys: number
+/** A part of an index, and the values of its first fields that all of it has. */
+interface Scan extends Interval {
+  prefix: string
+}
+
+/** How a field is held: to a value, or to one of several in each scan. */
+type Held = 'one' | 'several'
+
+interface Order {
+  /** Whether reading along the index gives the order asked for. */
   sorted: boolean
   backward: boolean
+  /** Each scan has that order for itself: only side by side all of them have it. */
+  merged: boolean
+}
+
+interface Candidate extends Order {
+  index: Index
+  scans: Scan[]
+  bounded: number
+  keys: number
 }
 
 /**
@@ -89,6 +106,7 @@ function scanAll(collection: Collection, sort: readonly KeyField[], backward: bo
     index: undefined,
     backward,
     sorted: sort.length === 0,
+    merged: false,
     *candidates(effort) {
       const entries = collection.entries.values()
       for (const entry of backward ? [...entries].reverse() : entries) {
@@ -104,6 +122,7 @@ function findById(collection: Collection, id: Value): Plan {
     index: collection.indexes.get('_id_'),
     backward: false,
     sorted: true,
+    merged: false,
     candidates(effort) {
       const entry = collection.get(id)
       if (!entry) return []
@@ -114,24 +133,63 @@ function findById(collection: Collection, id: Value): Plan {
   }
 }
 
-function alongIndex({ index, scans, sorted, backward }: Candidate): Plan {
+function alongIndex({ index, scans, sorted, backward, merged }: Candidate): Plan {
+  const inTurn = backward ? scans.toReversed() : scans
+  const entriesOf = merged ? mergedEntries : concatenatedEntries
   return {
     index,
     backward,
     sorted,
+    merged,
     *candidates(effort) {
       // A document with an array has several keys, and it is one result.
       const seen = index.multikey.includes(true) ? new Set<Entry>() : undefined
-      for (const { low, high } of backward ? scans.toReversed() : scans) {
-        for (const [, entry] of index.map.range(low, high, backward)) {
-          effort.keys++
-          if (seen?.has(entry)) continue
-          seen?.add(entry)
-          effort.documents++
-          yield entry
-        }
+      for (const entry of entriesOf(index, inTurn, backward, effort)) {
+        if (seen?.has(entry)) continue
+        seen?.add(entry)
+        effort.documents++
+        yield entry
       }
     },
+  }
+}
+
+function* concatenatedEntries(
+  index: Index,
+  scans: readonly Scan[],
+  backward: boolean,
+  effort: Effort,
+): Generator<Entry> {
+  for (const { low, high } of scans) {
+    for (const [, entry] of index.map.range(low, high, backward)) {
+      effort.keys++
+      yield entry
+    }
+  }
+}
+
+/** The entries of all scans in the order of what follows the prefix of each. */
+function* mergedEntries(
+  index: Index,
+  scans: readonly Scan[],
+  backward: boolean,
+  effort: Effort,
+): Generator<Entry> {
+  const heads: { key: string; entry: Entry; advance(): void }[] = []
+  const read = (source: Iterator<[string, Entry]>, prefix: number): void => {
+    const { value, done } = source.next()
+    if (done) return
+    effort.keys++
+    const [key, entry] = value
+    heads.push({ key: key.slice(prefix), entry, advance: () => read(source, prefix) })
+  }
+  for (const { low, high, prefix } of scans)
+    read(index.map.range(low, high, backward)[Symbol.iterator](), prefix.length)
+  while (heads.length > 0) {
+    const first = heads.reduce((best, head) => (head.key < best.key !== backward ? head : best))
+    yield first.entry
+    heads.splice(heads.indexOf(first), 1)
+    first.advance()
   }
 }
 
@@ -175,9 +233,9 @@ function holdsAll({ sparse, fields }: IndexSpec, bounds: Bounds): boolean {
 
 function candidateFor(index: Index, bounds: Bounds, sort: readonly KeyField[]): Candidate {
   const { fields } = index.spec
-  let scans: Interval[] = [{ low: '', high: AFTER }]
-  /** The fields that are held to one value, behind which the order of the next field shows. */
-  const fixed: boolean[] = []
+  let scans: Scan[] = [{ low: '', high: AFTER, prefix: '' }]
+  /** The bounded fields; behind those that are held the order of the next field shows. */
+  const held: (Held | undefined)[] = []
   let arrayBounded = false
   for (const [place, { path, direction }] of fields.entries()) {
     const isArray = index.multikey[place] === true
@@ -187,12 +245,15 @@ function candidateFor(index: Index, bounds: Bounds, sort: readonly KeyField[]): 
     const intervals = isArray ? narrowest(index, scans, lists, direction) : lists.reduce(intersect, undefined)
     if (!intervals || scans.length * intervals.length > MAX_SCANS) break
     scans = nested(scans, intervals, direction)
-    fixed.push(intervals.length === 1 && isPoint(intervals[0] as Interval))
+    const arePoints = intervals.every(isPoint)
+    held.push(arePoints ? (intervals.length === 1 ? 'one' : 'several') : undefined)
     arrayBounded ||= isArray
-    if (!intervals.every(isPoint)) break
+    if (!arePoints) break
   }
   const keys = estimate(index, scans)
-  return { index, scans, bounded: fixed.length, keys, ...orderOf(index, fixed, sort) }
+  const { merged, ...order } = orderOf(index, held, sort)
+  const sorted = order.sorted && !(merged && scans.length > MAX_MERGED)
+  return { index, scans, bounded: held.length, keys, ...order, sorted, merged: merged && sorted }
 }
 
 function intersect(one: readonly Interval[] | undefined, other: readonly Interval[]): readonly Interval[] {
@@ -200,16 +261,21 @@ function intersect(one: readonly Interval[] | undefined, other: readonly Interva
 }
 
 /** Each scan, which so far is held to one value, narrowed by the intervals of the next field. */
-function nested(scans: Interval[], intervals: readonly Interval[], direction: 1 | -1): Interval[] {
+function nested(scans: readonly Scan[], intervals: readonly Interval[], direction: 1 | -1): Scan[] {
   const turned = direction === 1 ? intervals : descending(intervals)
-  return scans.flatMap(({ low: prefix }) =>
-    turned.map(({ low, high }) => ({ low: prefix + low, high: prefix + high })),
+  const arePoints = intervals.every(isPoint)
+  return scans.flatMap(({ prefix }) =>
+    turned.map(({ low, high }) => ({
+      low: prefix + low,
+      high: prefix + high,
+      prefix: arePoints ? prefix + low : prefix,
+    })),
   )
 }
 
 function narrowest(
   index: Index,
-  scans: Interval[],
+  scans: readonly Scan[],
   lists: readonly Interval[][],
   direction: 1 | -1,
 ): readonly Interval[] | undefined {
@@ -221,27 +287,32 @@ function estimate(index: Index, scans: readonly Interval[]): number {
   return scans.reduce((sum, { low, high }) => sum + index.map.estimate(low, high), 0)
 }
 
-/** Whether reading along the index gives the order asked for, and in which direction. */
-function orderOf(
-  index: Index,
-  fixed: readonly boolean[],
-  sort: readonly KeyField[],
-): { sorted: boolean; backward: boolean } {
+/** Whether reading along the index gives the order asked for, in which direction, and in one go or side by side. */
+function orderOf(index: Index, held: readonly (Held | undefined)[], sort: readonly KeyField[]): Order {
+  const unsorted = { sorted: false, backward: false, merged: false }
   const { fields } = index.spec
   let turn = 0
   let at = 0
+  let merged = false
   for (const { path, direction } of sort) {
-    const own = fields.findIndex((field, place) => field.path === path && fixed[place])
+    const own = fields.findIndex((field, place) => field.path === path && held[place] === 'one')
     if (own >= 0 && !index.multikey[own]) continue
-    while (fixed[at] && fields[at]?.path !== path) at++
+    for (; held[at] && fields[at]?.path !== path; at++) {
+      if (held[at] === 'one') continue
+      // What comes before it in the order would have to be compared first.
+      if (turn !== 0) return unsorted
+      merged = true
+    }
     const field = fields[at]
     // Of an array, a sort looks at the least or greatest element, an index at each of them.
-    if (!field || field.path !== path || index.multikey[at]) return { sorted: false, backward: false }
-    if (turn !== 0 && turn !== field.direction * direction) return { sorted: false, backward: false }
+    if (!field || field.path !== path || index.multikey[at]) return unsorted
+    // A field with a value of its own in each scan is before what the scans are merged by.
+    if (merged && held[at] === 'several') return unsorted
+    if (turn !== 0 && turn !== field.direction * direction) return unsorted
     turn = field.direction * direction
     at++
   }
-  return { sorted: true, backward: turn === -1 }
+  return { sorted: true, backward: turn === -1, merged }
 }
 
 /** The candidate that has to read the fewest keys; among equals the one bounded further, then the sorted one. */

@@ -25,6 +25,8 @@ export interface Target {
   databaseName: string
   /** On this machine. */
   local: boolean
+  /** With credentials: for connections, never shown. */
+  uri: string
 }
 
 /**
@@ -32,30 +34,25 @@ export interface Target {
  * there is one, else one that is opened for the while. The product's own connection leads there, from its first
  * use on.
  *
+ * @param elsewhere an address to work on instead.
  * @throws {Error} naming the database where it cannot be reached.
  */
-export async function withTarget<T>(work: (target: Target) => Promise<T>): Promise<T> {
+export async function withTarget<T>(work: (target: Target) => Promise<T>, elsewhere?: string): Promise<T> {
   const settings = readSettings(process.cwd(), process.env)
-  const opened = settings.mongoUri
-    ? { uri: settings.mongoUri, close: async () => {} }
-    : await openEmbedded(settings.dataDirectory)
-  const given = Object.fromEntries(
+  const uri = elsewhere ?? settings.mongoUri
+  const opened = uri ? { uri, close: async () => {} } : await openEmbedded(settings.dataDirectory)
+  const variables = Object.fromEntries(
     Object.entries(settings.variables).filter(([, value]) => value !== undefined),
   )
-  Object.assign(process.env, given, { MONGO_URI: opened.uri })
+  Object.assign(process.env, variables, { MONGO_URI: opened.uri })
   delete process.env.MONGODB_URI
   try {
-    const databaseName = databaseNameOf(opened.uri)
-    const hosts = hostsOf(opened.uri)
-    const description = `${databaseName} on ${hosts.map(host => host.name).join(', ')}`
-    const local = hosts.every(host => host.isLoopback)
-    return await work({ description, databaseName, local }).catch(
-      (error: { code?: unknown; cause?: unknown }) => {
-        if (error.code !== 'unavailable') throw error
-        const [reason = ''] = error.cause instanceof Error ? error.cause.message.split('\n', 1) : []
-        throw new Error(`${description} cannot be reached: ${reason}`)
-      },
-    )
+    const target = describeTarget(opened.uri)
+    return await work(target).catch((error: { code?: unknown; cause?: unknown }) => {
+      if (error.code !== 'unavailable') throw error
+      const [reason = ''] = error.cause instanceof Error ? error.cause.message.split('\n', 1) : []
+      throw new Error(`${target.description} cannot be reached: ${reason}`)
+    })
   } finally {
     await closeDatabase()
     await opened.close()
@@ -63,13 +60,26 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>): Promi
 }
 
 /**
+ * The database that an address names. Nothing is asked of it.
+ *
+ * @throws {Error} without any part of the address where the driver cannot read it.
+ */
+export function describeTarget(uri: string): Target {
+  const databaseName = databaseNameOf(uri)
+  const hosts = hostsOf(uri)
+  const description = `${databaseName} on ${hosts.map(host => host.name).join(', ')}`
+  return { description, databaseName, local: hosts.every(host => host.isLoopback), uri }
+}
+
+/**
  * Says where a script works and whether it may write there: with `--apply`, and with the database's name where that
- * is not on this machine. To be asked before the first look at the database: it may be one that nobody meant.
+ * is not on this machine or the script deletes from it. To be asked before the first look at the database: it may be
+ * one that nobody meant.
  *
  * @throws {UsageError} when the name is not given or another.
  */
-export async function mayWrite(target: Target, typed: Typed): Promise<boolean> {
-  if (typed.has('apply')) await confirmWrite(target, typed.text('yes'))
+export async function mayWrite(target: Target, typed: Typed, deletes = false): Promise<boolean> {
+  if (typed.has('apply')) await confirmWrite(target, typed.text('yes'), deletes)
   else announceDryRun(target, '--apply writes.')
   return typed.has('apply')
 }
@@ -80,17 +90,17 @@ export function announceDryRun(target: Target, hint: string): void {
 }
 
 /**
- * Says where a script is about to write, and asks for the name of a database that is not on this machine. Nothing
- * is asked of the database itself.
+ * Says where a script is about to write, and asks for the name of a database that is not on this machine, or of any
+ * that the script deletes from. Nothing is asked of the database itself.
  *
  * @throws {UsageError} when the name is not given or another.
  */
-export async function confirmWrite(target: Target, yes: string | undefined): Promise<void> {
+export async function confirmWrite(target: Target, yes: string | undefined, deletes = false): Promise<void> {
   console.error(`Writing to ${target.description}.`)
-  if (target.local || yes === target.databaseName) return
+  if ((target.local && !deletes) || yes === target.databaseName) return
   if (yes !== undefined) throw new UsageError(`--yes says ${yes}, but the database is ${target.databaseName}`)
-  if (!process.stdin.isTTY)
-    throw new UsageError(`this database is not on this machine: confirm it with --yes ${target.databaseName}`)
+  const reason = deletes ? 'this deletes what is there' : 'this database is not on this machine'
+  if (!process.stdin.isTTY) throw new UsageError(`${reason}: confirm it with --yes ${target.databaseName}`)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const typed = await terminal.question(`Type the name of the database to go on: `)
   terminal.close()

@@ -10,6 +10,7 @@ import { enqueueMail } from '../../lib/domain/mail-outbox.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
 import { addPhoneNumbers, getUserByPhone } from '../../lib/domain/phone-numbers.js'
 import { findSessionUser, rotateSession } from '../../lib/domain/sessions.js'
+import { checkUsageLimits } from '../../lib/domain/usage.js'
 import { updateUserPreferences } from '../../lib/domain/user-profiles.js'
 import { createUser, findUser, issueOneTimeToken, users } from '../../lib/domain/users.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
@@ -303,6 +304,7 @@ describe('an export', () => {
         profile: {
           preferences: { voiceModel: 'nova', aiModel: 'gpt-4', responseLength: 'medium', language: 'en' },
           subscription: { plan: 'free' },
+          usage: await checkUsageLimits(user, LATER),
           businessInfo: { company: 'Rao Estates' },
           assignedPhoneNumber: NUMBER,
         },

@@ -18,6 +18,7 @@ const KEPT = [
   'eventcounts',
   'leads',
   'maintenance',
+  'migrations',
   'phonenumbers',
   'usageperiods',
   'userprofiles',

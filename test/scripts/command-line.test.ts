@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { run as apiKey } from '../../scripts/api-key.js'
+import { run as backup } from '../../scripts/backup.js'
 import { run as createAdmin } from '../../scripts/create-admin.js'
 import { serveDirectory } from '../../scripts/embedded-db/serve-directory.js'
+import { run as migrate } from '../../scripts/migrate-file-to-mongo.js'
 import { run as phoneNumbers } from '../../scripts/phone-numbers.js'
+import { run as restore } from '../../scripts/restore.js'
 import { cellsOf } from '../../scripts/support/csv.js'
 import { testDatabase } from '../support/database.js'
 import { makeTestProject } from './support/project.js'
@@ -15,7 +18,16 @@ import { runScript } from './support/run-script.js'
 /** On a noisy machine a process may take seconds to start. */
 const PATIENCE = 120_000
 
-const SCRIPTS = ['create-admin', 'api-key', 'phone-numbers', 'init-db', 'maintain'] as const
+const SCRIPTS = [
+  'create-admin',
+  'api-key',
+  'phone-numbers',
+  'init-db',
+  'maintain',
+  'migrate-file-to-mongo',
+  'backup',
+  'restore',
+] as const
 
 /** Where a script that asked nothing of it would never notice; one that did would say that it cannot be reached. */
 const REMOTE = { MONGO_URI: 'mongodb+srv://operator:hidden@cluster.example.invalid/prod?retryWrites=true' }
@@ -35,7 +47,9 @@ it.each(SCRIPTS)(
     const { code, output, told } = await runScript(name, ['--help'], { env: REMOTE })
 
     expect({ code, told }).toEqual({ code: 0, told: '' })
-    expect(output).toMatch(new RegExp(`^npm run ${name} -- .*\\[flags\\]\n\n.+\n\n`))
+    expect(output).toMatch(
+      new RegExp(`^npm run ${name.replace('migrate-', 'migrate:')} -- .*\\[flags\\]\n\n.+\n\n`),
+    )
     for (const flag of ['--yes DATABASE', '--help']) expect(output).toContain(`\n  ${flag}`)
   },
 )
@@ -65,9 +79,19 @@ it.each([
   [apiKey, ['revoke'], {}, 'say revoke ID'],
   [apiKey, ['mint'], {}, 'say create, list or revoke ID'],
   [apiKey, [], {}, 'say create, list or revoke ID'],
+  [migrate, [], {}, '--from is required'],
+  [migrate, [], { from: '/nowhere' }, '/nowhere has none of widget-config.json'],
+  [migrate, [], { rollback: 'last' }, '--rollback: must be the number of a migration'],
+  [migrate, [], { rollback: '1', from: '/old' }, 'say --from or --rollback'],
   [phoneNumbers, ['import'], {}, 'say import FILE'],
   [phoneNumbers, ['export', 'numbers'], {}, 'say import FILE'],
   [phoneNumbers, ['import', 'numbers', 'more'], {}, 'say import FILE'],
+  [backup, [], {}, 'say --out DIR or --to URI'],
+  [backup, [], { out: 'backup', to: REMOTE.MONGO_URI }, 'say --out DIR or --to URI'],
+  [backup, [], { out: 'backup', with: 'tar' }, '--with: Invalid option'],
+  [backup, [], { to: 'mongodb://operator:hidden@' }, '--to: is not a connection string'],
+  [restore, [], {}, '--from is required'],
+  [restore, [], { from: 'backup', to: 'cluster' }, '--to: is not a connection string'],
 ] as const)(
   'what is typed is checked before anything is opened: %#',
   async (run, positionals, flags, message) => {
@@ -96,6 +120,8 @@ describe('a database that is not on this machine', () => {
     ['maintain', ['--apply']],
     ['api-key', [...CREATE_KEY, '--apply']],
     ['phone-numbers', ['import', NUMBERS, '--apply']],
+    ['migrate-file-to-mongo', ['--from', join(import.meta.dirname, 'fixtures', 'legacy'), '--apply']],
+    ['backup', ['--to', REMOTE.MONGO_URI, '--apply']],
   ] as const)(
     'is not written by %s without its name, nor even asked',
     { timeout: PATIENCE },

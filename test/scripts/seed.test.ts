@@ -1,4 +1,4 @@
-import { EJSON } from 'bson'
+import { BSON } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import loginRoute from '../../api/auth/login.js'
 import leadsRoute from '../../api/leads/index.js'
@@ -37,7 +37,7 @@ async function everything() {
   )
   return all
     .filter(([, documents]) => documents.length > 0)
-    .map(([name, documents]) => [name, EJSON.stringify(documents)])
+    .map(([name, documents]) => [name, BSON.EJSON.stringify(documents)])
 }
 
 async function countsByCollection() {

@@ -236,6 +236,10 @@ describe('what weighs much', () => {
 })
 
 describe('names', () => {
+  it('of documents are in capitals', () => {
+    expect(check({ 'bench/RESULTS.md': '' })).toEqual([])
+  })
+
   it.each([
     'lib/domain/chatSessions.ts',
     'lib/domain/Leads.ts',

@@ -190,10 +190,13 @@ function environmentViolations({ path, readsEnvironment }: SourceFile): Violatio
   return [{ file: path, rule: 'only lib/env.ts reads process.env' }]
 }
 
+/** Documents are named as every repository names them: README.md, RESULTS.md. */
+const DOCUMENT = /^[A-Z]+\.md$/
+
 // Biome lints file names but not directories, and `[id]` directories it never sees at all.
 function fileNameViolations(path: string): Violation[] {
   const allowed = /^([a-z0-9]+(-[a-z0-9]+)*|\[(\.\.\.)?[a-z][a-zA-Z0-9]*\])(\.[a-z0-9]+(-[a-z0-9]+)*)*$/
-  if (path.split('/').every(segment => allowed.test(segment))) return []
+  if (path.split('/').every(segment => allowed.test(segment) || DOCUMENT.test(segment))) return []
   return [
     { file: path, rule: 'file and directory names are kebab-case, or [camelCase] for a path parameter' },
   ]

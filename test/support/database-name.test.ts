@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { databaseName, isDatabaseOf, newRunId, withDatabaseName } from './database-name.js'
+import { withDatabaseName } from '../../scripts/support/database-uri.js'
+import { databaseName, isDatabaseOf, newRunId } from './database-name.js'
 
 describe('the name of a test database', () => {
   it('is recognised by its own run only', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { withDatabaseName } from '../../scripts/support/database-uri.js'
 
 const PREFIX = 'leadline-test'
 
@@ -29,18 +30,4 @@ export function workerDatabase({ runId, uri }: { runId: string; uri: string }): 
 } {
   const name = databaseName(runId, process.env.VITEST_POOL_ID ?? '')
   return { name, uri: withDatabaseName(uri, name) }
-}
-
-/**
- * The connection string of another database on the same deployment. Credentials keep being checked where they
- * were: the driver would look them up in the new database.
- */
-export function withDatabaseName(uri: string, name: string): string {
-  const [, server, database, query] = /^([^/]+:\/\/[^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(uri) ?? []
-  if (server === undefined) throw new Error('The URI of the test database is not a connection string')
-  const options = new URLSearchParams(query)
-  const namesAuthSource = [...options.keys()].some(option => option.toLowerCase() === 'authsource')
-  if (server.includes('@') && !namesAuthSource)
-    options.set('authSource', decodeURIComponent(database || 'admin'))
-  return `${server}/${name}${options.size > 0 ? `?${options}` : ''}`
 }

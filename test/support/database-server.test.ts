@@ -1,7 +1,8 @@
 import { createServer } from 'node:net'
 import { MongoClient } from 'mongodb'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
-import { databaseName, newRunId, withDatabaseName } from './database-name.js'
+import { withDatabaseName } from '../../scripts/support/database-uri.js'
+import { databaseName, newRunId } from './database-name.js'
 import { startDatabaseServer } from './database-server.js'
 
 async function start(variables: NodeJS.ProcessEnv, runId = newRunId()) {

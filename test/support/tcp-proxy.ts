@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { MongoClient } from 'mongodb'
-import { withDatabaseName } from './database-name.js'
+import { withDatabaseName } from '../../scripts/support/database-uri.js'
 
 /** A way to a database that a test can break: what a deployment sees of an outage is what its sockets do. */
 export interface TcpProxy {

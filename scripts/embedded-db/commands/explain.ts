@@ -1,5 +1,7 @@
+import type { Index } from '../collection.js'
 import { CommandError } from '../errors.js'
 import { Options } from '../options.js'
+import type { Plan } from '../planner.js'
 import { Execution } from '../query.js'
 import { field, isDoc, namesOf, plain, withField } from '../values.js'
 import { aggregatePipeline } from './aggregate.js'
@@ -67,23 +69,10 @@ function explainQuery(execution: Execution, namespace: string, runs: boolean): o
 }
 
 function planOf({ plan, sort, query }: Execution, namespace: string): object {
-  const { index, backward, sorted } = plan
-  const direction = backward ? 'backward' : 'forward'
+  const { index, sorted } = plan
+  const direction = plan.backward ? 'backward' : 'forward'
   let stage: object = index
-    ? {
-        stage: 'FETCH',
-        filter: query.filter,
-        inputStage: {
-          stage: 'IXSCAN',
-          keyPattern: index.spec.key,
-          indexName: index.spec.name,
-          isMultiKey: index.multikey.includes(true),
-          isUnique: index.spec.unique,
-          isSparse: index.spec.sparse,
-          isPartial: index.spec.partial !== undefined,
-          direction,
-        },
-      }
+    ? { stage: 'FETCH', filter: query.filter, inputStage: indexStageOf(plan, index, direction) }
     : { stage: 'COLLSCAN', filter: query.filter, direction }
   if (!sorted) {
     const sortPattern = Object.fromEntries(sort.map(({ path, direction }) => [path, direction]))
@@ -92,6 +81,21 @@ function planOf({ plan, sort, query }: Execution, namespace: string): object {
   if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage }
   if (query.limit) stage = { stage: 'LIMIT', limitAmount: query.limit, inputStage: stage }
   return { queryPlanner: { namespace, winningPlan: stage, rejectedPlans: [] } }
+}
+
+/** One stage for all scans of the index, which are alike but for their bounds. */
+function indexStageOf({ merged }: Plan, { spec, multikey }: Index, direction: string): object {
+  const scan = {
+    stage: 'IXSCAN',
+    keyPattern: spec.key,
+    indexName: spec.name,
+    isMultiKey: multikey.includes(true),
+    isUnique: spec.unique,
+    isSparse: spec.sparse,
+    isPartial: spec.partial !== undefined,
+    direction,
+  }
+  return merged ? { stage: 'SORT_MERGE', inputStage: scan } : scan
 }
 
 function statementExecution(request: Request, name: string): Execution {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -8,6 +8,7 @@ import { makeTestProject } from './project.js'
 const scripts = join(import.meta.dirname, '..', '..', '..', 'scripts')
 
 export interface ScriptRun {
+  /** null after a signal that ended it. */
   code: number | null
   /** What another program would read. */
   output: string
@@ -26,12 +27,29 @@ export interface RunOptions {
   directory?: string
 }
 
+/** A script that is running. */
+export interface RunningScript {
+  child: ChildProcessWithoutNullStreams
+  ended: Promise<ScriptRun>
+  /** Until the person at the terminal has been told this. */
+  until(said: string): Promise<void>
+}
+
 /** Runs a script in a process of its own, without a terminal and with nothing of this environment. */
-export async function runScript(
+export function runScript(
+  name: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<ScriptRun> {
+  return startScript(name, args, options).ended
+}
+
+/** As `runScript`, for who does something to it meanwhile. */
+export function startScript(
   name: string,
   args: readonly string[],
   { env = { MONGO_URI: testDatabase().uri }, input = '', cwd, directory = scripts }: RunOptions = {},
-): Promise<ScriptRun> {
+): RunningScript {
   const { PATH = '', HOME = '' } = process.env
   const tsx = import.meta.resolve('tsx')
   const child = spawn(process.execPath, ['--import', tsx, join(directory, `${name}.ts`), ...args], {
@@ -41,7 +59,19 @@ export async function runScript(
   const closed = once(child, 'close')
   // A script that reads nothing may have ended before.
   child.stdin.on('error', () => {}).end(input)
-  const [output, told] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const [code] = await closed
-  return { code, output, told }
+  const ended = Promise.all([text(child.stdout), text(child.stderr), closed]).then(
+    ([output, told, [code]]) => ({ code, output, told }),
+  )
+  return {
+    child,
+    ended,
+    until: said =>
+      new Promise(resolve => {
+        let told = ''
+        child.stderr.on('data', chunk => {
+          told += chunk
+          if (told.includes(said)) resolve()
+        })
+      }),
+  }
 }

@@ -64,6 +64,10 @@ const indexes: Index[] = [
   [{ k: 1, a: 1 }, {}],
   [{ a: 1, k: -1 }, {}],
   [{ k: 1, b: -1, _id: 1 }, {}],
+  [{ k: 1, n: -1, _id: -1 }, {}],
+  [{ n: 1, k: 1, _id: 1 }, {}],
+  [{ k: -1, n: 1, _id: 1 }, {}],
+  [{ k: 1, _id: -1 }, {}],
   [{ 'a.x': 1 }, {}],
   [{ a: 1 }, { sparse: true }],
   [{ 'a.x': 1, k: 1 }, { sparse: true }],
@@ -107,6 +111,8 @@ function filterOf(next: Random): Document {
     clause,
     () => ({ k: one(next, [0, 1]), ...clause() }),
     () => ({ k: { $in: [0, 2] }, ...clause() }),
+    () => ({ k: { $in: [2, 0, 1] }, n: { $in: [3, 1] } }),
+    () => ({ k: { $in: [1, 2] }, n: { $gte: 1 } }),
     () => ({ ...clause(), ...clause() }),
     () => ({ $and: [clause(), clause()] }),
     () => ({ $or: [clause(), clause()] }),
@@ -128,7 +134,12 @@ function agreeing(seed: number): ConformanceCase {
     async run(db) {
       const next = random(seed)
       const documents = Array.from({ length: documentsPerRun }, () => {
-        const drawn = { k: one(next, [0, 1, 2]), a: one(next, values), b: one(next, values) }
+        const drawn = {
+          k: one(next, [0, 1, 2]),
+          a: one(next, values),
+          b: one(next, values),
+          n: one(next, [0, 1, 2, 3, null]),
+        }
         return Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined))
       })
       const collection = await filled(db, documents)
@@ -138,6 +149,8 @@ function agreeing(seed: number): ConformanceCase {
           { a: 1, _id: 1 },
           { a: -1, _id: -1 },
           { k: 1, b: -1, _id: 1 },
+          { n: -1, _id: -1 },
+          { n: 1, _id: 1 },
         ])
         return { filter: filterOf(next), sort }
       })

@@ -99,6 +99,16 @@ export const plans: Subject = {
       { filter: { microsite: { $in: ['m1', 'm3'] } } },
       200,
     ),
+    planned(
+      'several values of one field, newest first: a scan of each, side by side',
+      { microsite: 1, at: -1, _id: -1 },
+      {
+        filter: { microsite: { $in: ['m3', 'm1'] }, at: { $gte: new Date(2) } },
+        sort: { at: -1, _id: -1 },
+        limit: 10,
+      },
+      10,
+    ),
     planned('a prefix of a string', { key: 1 }, { filter: { key: /^k1/ } }, 27),
   ],
 }
