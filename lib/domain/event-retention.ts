@@ -5,9 +5,9 @@ import { events } from './events.js'
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
- * Deletes the events of days that the deployment does not keep any more. Those that were stored since it does are
- * deleted by their `expiresAt`; this is for what is older than that, or was to be kept for longer. A day at a time,
- * the oldest first. Returns how many days, and how many events.
+ * Deletes events of days that the deployment does not keep any more, where they were stored before it had a retention:
+ * all others are deleted by their `expiresAt`. A day at a time, the oldest first. Returns how many days, and how many
+ * events.
  *
  * @param isOver whether to end before the next day.
  * @throws {AppError} `unavailable` while the database is away.
@@ -20,12 +20,16 @@ export async function deleteOldEvents(
   const { eventRetentionDays } = env()
   if (eventRetentionDays === undefined) return deleted
   const all = await events.open()
-  const isOld = { day: { $lt: dayOf(new Date(now.getTime() - eventRetentionDays * DAY_MS)) } }
+  const firstKept = dayOf(new Date(now.getTime() - eventRetentionDays * DAY_MS))
+  const withoutEnd = { expiresAt: { $exists: false } }
   while (!isOver()) {
-    const oldest = await all.findOne(isOld, { sort: { day: 1 }, projection: { day: 1 } })
+    const oldest = await all.findOne(
+      { ...withoutEnd, day: { $lt: firstKept } },
+      { sort: { day: 1 }, projection: { day: 1 } },
+    )
     if (!oldest) break
     deleted.days += 1
-    deleted.events += (await all.deleteMany({ day: oldest.day })).deletedCount
+    deleted.events += (await all.deleteMany({ ...withoutEnd, day: oldest.day })).deletedCount
   }
   return deleted
 }

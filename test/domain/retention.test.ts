@@ -68,7 +68,7 @@ describe('events', () => {
     await stored().insertMany(documents)
   })
 
-  it('of days before the retention are deleted, whenever that was set', async () => {
+  it('of days before the retention are deleted where they were stored before it was set', async () => {
     expect(await deleteOldEvents('10')).toEqual({ days: 3, events: 4 })
     expect((await stored().find().sort({ day: -1 }).toArray()).map(({ day }) => day)).toEqual([
       '2026-11-21',
@@ -76,6 +76,16 @@ describe('events', () => {
       '2026-11-11',
     ])
     expect(await deleteOldEvents('10')).toEqual({ days: 0, events: 0 })
+  })
+
+  it('that have an end of their own, as imported ones do, are left to it', async () => {
+    await stored().updateMany(
+      { day: '2026-11-09' },
+      { $set: { expiresAt: new Date(NOW.getTime() + DAY_MS) } },
+    )
+
+    expect(await deleteOldEvents('10')).toEqual({ days: 2, events: 2 })
+    expect(await stored().countDocuments({ day: '2026-11-09' })).toBe(2)
   })
 
   it('are kept where none is set', async () => {
