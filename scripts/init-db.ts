@@ -1,7 +1,7 @@
 import { database } from '../lib/db/client.js'
 import type { ComparedIndex } from '../lib/db/index-drift.js'
 import { type CollectionState, readCollectionStates } from '../lib/domain/index-states.js'
-import { adviceOn, bringAbout, createCollection, keyText, type Outcome } from './init-db/build.js'
+import { bringAbout, createCollection, keyText, type Outcome } from './init-db/build.js'
 import { ADMIN_FLAGS, makeAdmin, readAdmin } from './support/admin.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { interruptible } from './support/interruption.js'
@@ -48,7 +48,7 @@ async function initialise(
 ): Promise<number> {
   const db = await database()
   const states = await readCollectionStates()
-  const permitted = { rebuild: typed.has('rebuild'), dropUndeclared: typed.has('drop-undeclared') }
+  const permitted = { apply, rebuild: typed.has('rebuild'), dropUndeclared: typed.has('drop-undeclared') }
   const tallies = { collections: emptyTally(), indexes: emptyTally() }
   const rows: string[][] = []
   const total = states.reduce((sum, { indexes }) => sum + indexes.length, 0)
@@ -64,7 +64,7 @@ async function initialise(
         rows.push([name, '', '', 'missing', apply ? `made, ${its}` : `is made by --apply, ${its}`])
       }
       for (const index of firstUndeclared(state.indexes)) {
-        const outcome = apply ? await bringAbout(db, state, index, permitted) : planned(index, permitted)
+        const outcome = await bringAbout(db, state, index, permitted)
         count(tallies.indexes, outcome.state)
         if (outcome.state !== 'same' && (state.exists || outcome.state !== 'written'))
           rows.push([name, index.name, keyOf(state, index), index.state, outcome.what])
@@ -84,19 +84,6 @@ async function initialise(
   return left
 }
 
-/** In a dry run an index counts as written where `--apply` with the same flags would write it. */
-function planned(index: ComparedIndex, permitted: { rebuild: boolean; dropUndeclared: boolean }): Outcome {
-  const isPermitted = {
-    same: true,
-    missing: true,
-    differs: permitted.rebuild,
-    undeclared: permitted.dropUndeclared,
-  }
-  const what = adviceOn(index)
-  if (index.state === 'same') return { state: 'same', what }
-  return { state: isPermitted[index.state] ? 'written' : 'left', what }
-}
-
 /** What nothing declares may have the key of what is missing, and be in its way. */
 function firstUndeclared(indexes: readonly ComparedIndex[]): ComparedIndex[] {
   const isUndeclared = ({ state }: ComparedIndex) => state === 'undeclared'
@@ -108,7 +95,7 @@ function keyOf({ collection }: CollectionState, { name }: ComparedIndex): string
   return declared ? keyText(declared) : ''
 }
 
-/** What is as declared was skipped only in the sense that nothing had to be done: it counts as scanned alone. */
+/** What is as declared counts as scanned alone; in a dry run, as written what `--apply` with the same flags would write. */
 function count(tally: Tally, state: Outcome['state']): void {
   tally.scanned += 1
   if (state === 'written') tally.written += 1

@@ -1,4 +1,4 @@
-import { type Db, MongoServerError } from 'mongodb'
+import { type Collection, type Db, MongoServerError } from 'mongodb'
 import type { IndexDefinition } from '../../lib/db/collection.js'
 import type { ComparedIndex } from '../../lib/db/index-drift.js'
 import type { CollectionState } from '../../lib/domain/index-states.js'
@@ -6,6 +6,8 @@ import { findDuplicates } from './duplicates.js'
 
 /** What may be done beside making what is missing. */
 export interface Permissions {
+  /** Write at all. */
+  apply: boolean
   rebuild: boolean
   dropUndeclared: boolean
 }
@@ -32,7 +34,7 @@ export async function createCollection(db: Db, name: string): Promise<void> {
 }
 
 /** What an index needs, in words; for a dry run and for what is left. */
-export function adviceOn({ state, difference, inTheWay }: ComparedIndex): string {
+function adviceOn({ state, difference, inTheWay }: ComparedIndex): string {
   switch (state) {
     case 'same':
       return ''
@@ -47,31 +49,32 @@ export function adviceOn({ state, difference, inTheWay }: ComparedIndex): string
   }
 }
 
-/** Brings one index to what is declared, as far as that is permitted. What data forbids is left as it is. */
+/**
+ * Brings one index to what is declared, as far as that is permitted; in a dry run says what would come of it. What data
+ * forbids is left as it is.
+ */
 export async function bringAbout(
   db: Db,
   { collection }: CollectionState,
   index: ComparedIndex,
-  permitted: Permissions,
+  { apply, rebuild, dropUndeclared }: Permissions,
 ): Promise<Outcome> {
   const documents = db.collection(collection.name)
+  const left: Outcome = { state: 'left', what: adviceOn(index) }
+  const planned: Outcome = { state: 'written', what: adviceOn(index) }
   if (index.state === 'same') return { state: 'same', what: '' }
   if (index.state === 'undeclared') {
-    if (!permitted.dropUndeclared) return { state: 'left', what: adviceOn(index) }
+    if (!dropUndeclared) return left
+    if (!apply) return planned
     await documents.dropIndex(index.name)
     return { state: 'written', what: 'dropped: nothing declared it' }
   }
   const declared = collection.indexes.find(({ name }) => name === index.name)
-  if (!declared || (index.state === 'differs' && !permitted.rebuild))
-    return { state: 'left', what: adviceOn(index) }
-
+  if (!declared || (index.state === 'differs' && !rebuild)) return left
   // Before what is there is dropped: it may be all that keeps further duplicates out.
-  const duplicates = await findDuplicates(documents, declared)
-  if (duplicates) {
-    const example = duplicates.example.length > 0 ? `, for instance ${duplicates.example.join(' and ')}` : ''
-    const values = duplicates.values === 1 ? '1 value' : `${duplicates.values} values`
-    return { state: 'failed', what: `${values} in more than one document${example}: mend them first` }
-  }
+  const forbidden = await forbiddenBy(documents, declared)
+  if (forbidden) return { state: 'failed', what: forbidden }
+  if (!apply) return planned
   try {
     if (index.inTheWay) await documents.dropIndex(index.inTheWay)
     await documents.createIndexes([{ ...declared }])
@@ -82,6 +85,14 @@ export async function bringAbout(
     throw error
   }
   return { state: 'written', what: index.inTheWay ? 'made anew' : 'made' }
+}
+
+async function forbiddenBy(documents: Collection, declared: IndexDefinition): Promise<string | undefined> {
+  const duplicates = await findDuplicates(documents, declared)
+  if (!duplicates) return undefined
+  const { values, example } = duplicates
+  const instance = example.length > 0 ? `, for instance ${example.join(' and ')}` : ''
+  return `${values === 1 ? '1 value' : `${values} values`} in more than one document${instance}: mend them first`
 }
 
 /** The key of an index as people write it: `microsite, createdAt↓`. */

@@ -95,6 +95,8 @@ describe('drift', () => {
       { projectId: 'd', domains: [] },
     ])
 
+    const dry = await runScript('init-db', ['--rebuild'])
+    expect(dry.output).toMatch(/^users +email +email +differs +1 value in more than one document/m)
     const { code, output, told } = await runScript('init-db', ['--apply', '--rebuild', '--drop-undeclared'])
 
     expect(code).toBe(1)
