@@ -26,7 +26,7 @@ export async function meterConversation(
 }
 
 /**
- * Meters what crashes left. 500 calls at a time. Returns how many.
+ * Meters what crashes left, 500 calls at a time. Returns how many.
  *
  * @param isOver whether to end before the next one.
  */

@@ -79,13 +79,10 @@ describe('events', () => {
   })
 
   it('that have an end of their own, as imported ones do, are left to it', async () => {
-    await stored().updateMany(
-      { day: '2026-11-09' },
-      { $set: { expiresAt: new Date(NOW.getTime() + DAY_MS) } },
-    )
+    await stored().updateOne({ day: '2026-11-09' }, { $set: { expiresAt: new Date(NOW.getTime() + DAY_MS) } })
 
-    expect(await deleteOldEvents('10')).toEqual({ days: 2, events: 2 })
-    expect(await stored().countDocuments({ day: '2026-11-09' })).toBe(2)
+    expect(await deleteOldEvents('10')).toEqual({ days: 3, events: 3 })
+    expect(await stored().countDocuments({ day: '2026-11-09' })).toBe(1)
   })
 
   it('are kept where none is set', async () => {
