@@ -14,29 +14,10 @@ const BODY_TEXT = 60_000
 /** As long as fits into the request line that a server reads. */
 const LINE_TEXT = 7_000
 
-/** What a linear rule takes a few milliseconds for, and a square one many seconds; a slow machine included. */
-const BOUND_MS = 1_000
+/** A linear rule takes some milliseconds; a square one a second and more, a fast machine a little less. */
+const BOUND_MS = 400
 
-const unitsOfText = [
-  'a',
-  '1',
-  ' ',
-  '.',
-  '-',
-  '@',
-  '/',
-  ',',
-  ';',
-  '=',
-  '"',
-  '<',
-  '(',
-  '+',
-  ':',
-  '\n',
-  '0',
-  '\u0301',
-]
+const signs = ['a', '1', ' ', '.', '-', '@', '/', ',', ';', '=', '"', '<', '(', '+', ':', '\n', '0', '\u0301']
 const pairs = [
   'a@',
   'a.',
@@ -57,7 +38,7 @@ const pairs = [
 
 /** Repetitions that end in what makes a rule go back over all of them. */
 function attacks(length: number): string[] {
-  return [...unitsOfText, ...pairs].map(unit => `${unit.repeat(length / unit.length)}\u0000`)
+  return [...signs, ...pairs].map(unit => `${unit.repeat(length / unit.length)}\u0000`)
 }
 
 /** For each name what a request needs of it, and then every attack; but for those in the path, which has no room. */
@@ -89,7 +70,6 @@ async function costOf(task: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage()
   await task()
   const { user, system } = process.cpuUsage(before)
-
   return (user + system) / 1_000
 }
 
@@ -108,7 +88,7 @@ describe.each(open)('$name', declared => {
       expect(cost, says.slice(0, 60)).toBeLessThan(BOUND_MS)
       sent += 1
     }
-    if (declared.path !== '/api/billing/webhook') expect(sent).toBeGreaterThan(unitsOfText.length)
+    if (declared.path !== '/api/billing/webhook') expect(sent).toBeGreaterThan(signs.length)
   })
 })
 
