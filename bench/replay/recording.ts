@@ -6,7 +6,7 @@ export interface RecordedCommand {
   name: string
   collection: string
   command: Document
-  /** What the driver makes of its answer, where later commands may be about it. */
+  /** What the database answered: later commands may be about it. */
   result: unknown
   started: number
   ended: number
@@ -103,7 +103,7 @@ export function recorder(
   }
 }
 
-/** The documents that were found, or the one that was changed. */
+/** The documents that were found, the one that was changed, or how many were written. */
 function resultOf(reply: Document | undefined): unknown {
-  return reply?.cursor?.firstBatch ?? reply?.value ?? null
+  return reply?.cursor?.firstBatch ?? reply?.value ?? reply?.n ?? null
 }

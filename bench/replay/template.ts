@@ -85,6 +85,10 @@ const SECOND_MS = 1000
 const READINGS: ((text: string) => string)[] = [text => text, entryKey]
 
 function textOf(samples: readonly string[], origins: readonly Origin[]): Build {
+  return knownText(samples, origins) ?? ofId(samples) ?? freshText(samples)
+}
+
+function knownText(samples: readonly string[], origins: readonly Origin[]): Build | undefined {
   for (const reading of READINGS) {
     const read = (leaf: unknown) => reading(leaf instanceof ObjectId ? leaf.toHexString() : String(leaf))
     const known = findIn(origins, (leaf, i) => isNamed(leaf) && samples[i]?.includes(read(leaf)))
@@ -93,7 +97,7 @@ function textOf(samples: readonly string[], origins: readonly Origin[]): Build {
     const [before = '', after = ''] = samples[0]?.split(read(known(origin))) ?? []
     return exchange => `${before}${read(known(exchange))}${after}`
   }
-  return ofId(samples) ?? freshText(samples)
+  return undefined
 }
 
 /** Too short a text is in another one by chance. */
@@ -165,19 +169,17 @@ function arrayOf(samples: readonly unknown[][], origins: readonly Origin[]): Bui
 }
 
 function objectOf(samples: readonly Record<string, unknown>[], origins: readonly Origin[]): Build {
-  const entries = samples.map(sample => Object.entries(sample))
-  const { length } = entries[0] ?? []
-  if (entries.some(fields => fields.length !== length))
-    throw new Error(
-      `recordings of one request differ in their fields: ${Object.keys(samples[0] ?? {}).join(', ')}`,
-    )
-  const fields = Array.from({ length: length ?? 0 }, (_, place) => ({
-    name: templateOf(
-      entries.map(entry => entry[place]?.[0]),
+  const names = samples.map(sample => Object.keys(sample))
+  const [first = []] = names
+  if (names.some(each => each.length !== first.length))
+    throw new Error(`recordings of one request differ in their fields: ${first.join(', ')}`)
+  const fields = first.map((_, place) => ({
+    name: nameOf(
+      names.map(each => each[place] ?? ''),
       origins,
     ),
     value: templateOf(
-      entries.map(entry => entry[place]?.[1]),
+      samples.map(sample => Object.values(sample)[place]),
       origins,
     ),
   }))
@@ -186,4 +188,12 @@ function objectOf(samples: readonly Record<string, unknown>[], origins: readonly
     for (const { name, value } of fields) object[String(name(exchange))] = value(exchange)
     return object
   }
+}
+
+/** A field may be named after what came with the request, and otherwise has one name. */
+function nameOf(names: readonly string[], origins: readonly Origin[]): Build {
+  const [first] = names
+  const build = names.every(name => name === first) ? () => first : knownText(names, origins)
+  if (!build) throw new Error(`recordings of one request differ in their fields: ${names.join(', ')}`)
+  return build
 }

@@ -80,7 +80,7 @@ async function record({ file, template }: { file: string; template: RequestTempl
 
 /**
  * Compares commands by their fields, the types in them, their size, which it returns in bytes, and how many documents
- * each found.
+ * each found or wrote.
  */
 function expectSameWork(recorded: Recording | undefined, replayed: Recording): number {
   const expected = workOf(recorded)
@@ -96,7 +96,11 @@ function workOf(recording: Recording | undefined): { shape: string; bytes: numbe
   const works = (recording?.commands ?? []).map(({ command, result }) => ({
     shape: JSON.stringify(shapeOf(command)),
     bytes: BSON.calculateObjectSize(command),
-    found: Array.isArray(result) ? result.length : Number(result !== null),
+    found: Array.isArray(result)
+      ? result.length
+      : typeof result === 'number'
+        ? result
+        : Number(result !== null),
   }))
   return works.sort((a, b) => (a.shape < b.shape ? -1 : 1))
 }
