@@ -11,7 +11,7 @@ const DEFAULT_DATABASE = 'leadline'
  * and its connections are given back soon. The selection timeout bounds what a request waits while the
  * database is away: the sum of a limiter's patience and this stays below three seconds.
  */
-const options: MongoClientOptions = {
+const ofRequests: MongoClientOptions = {
   appName: 'leadline',
   maxPoolSize: 10,
   maxIdleTimeMS: 5_000,
@@ -24,6 +24,22 @@ const options: MongoClientOptions = {
   // Acknowledged means kept: by a majority of a replica set, and in the journal of a standalone mongod.
   writeConcern: { w: 'majority', journal: true },
   ignoreUndefined: true,
+}
+
+/** No request waits for a script, and an import keeps a database busy for longer than a request would wait. */
+const ofScripts: MongoClientOptions = {
+  ...ofRequests,
+  waitQueueTimeoutMS: 60_000,
+  serverSelectionTimeoutMS: 5_000,
+  connectTimeoutMS: 30_000,
+  heartbeatFrequencyMS: 10_000,
+}
+
+let options = ofRequests
+
+/** Whose patience with the database the next client of this process has; that of requests unless this is called. */
+export function waitForDatabaseAs(who: 'request' | 'script'): void {
+  options = who === 'script' ? ofScripts : ofRequests
 }
 
 /** A symbol of the process, so that a module loaded twice (a dev reload, two bundles) still shares one client. */

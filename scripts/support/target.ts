@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { MongoClient } from 'mongodb'
-import { closeDatabase, databaseNameOf } from '../../lib/db/client.js'
+import { closeDatabase, databaseNameOf, waitForDatabaseAs } from '../../lib/db/client.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags, Typed } from './command.js'
@@ -46,6 +46,7 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>, elsewh
   )
   Object.assign(process.env, variables, { MONGO_URI: opened.uri })
   delete process.env.MONGODB_URI
+  waitForDatabaseAs('script')
   try {
     const target = describeTarget(opened.uri)
     return await work(target).catch((error: { code?: unknown; cause?: unknown }) => {
@@ -55,6 +56,7 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>, elsewh
     })
   } finally {
     await closeDatabase()
+    waitForDatabaseAs('request')
     await opened.close()
   }
 }
