@@ -63,7 +63,7 @@ export async function call<T = unknown>(
     headers,
     ...(payload !== undefined && { body: payload, duplex: 'half' }),
   })
-  const deployed = process.env.TEST_SHAPE === 'single' ? await inSingleFunction(route) : route
+  const deployed = process.env.TEST_SHAPE === 'single' ? await inSingleFunction(route, path) : route
   const response = await deployed.fetch(request)
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
@@ -71,10 +71,12 @@ export async function call<T = unknown>(
   return { status: response.status, headers: response.headers, text, body }
 }
 
-// A route that a test made, or mocked, is its own.
-async function inSingleFunction(route: Fetchable & Partial<ServedRoute>): Promise<Fetchable> {
-  const { routes } = await import('../../single/routes.js')
-  const deployed = await routes[route.path ?? '']?.()
+// A route that a test made or mocked is its own, and so is one that is asked for another's path.
+async function inSingleFunction(route: Fetchable & Partial<ServedRoute>, path: string): Promise<Fetchable> {
+  const { findTemplate, routes } = await import('../../single/routes.js')
+  const template = findTemplate(path.replace(/\?.*/s, ''))
+  if (template === undefined || template !== route.path) return route
+  const deployed = await routes[template]?.()
   return deployed?.default === route ? (await import('../../single/function.js')).default : route
 }
 
