@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { getTransformedRoutes } from '@vercel/routing-utils'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { resolveRequest } from '../../scripts/dev/resolve-request.js'
 import { type RouteTable, readRouteTable } from '../../scripts/dev/route-table.js'
@@ -114,6 +115,22 @@ describe('vercel.single.json', () => {
     expect(whole.headers).toEqual(each.headers)
     expect(whole.crons).toEqual(each.crons)
     for (const { path } of whole.crons) expect(routes).toHaveProperty([path])
+  })
+
+  it.each([
+    ['/', '/public/'],
+    ['/account/verify-email.html', '/public/account/verify-email.html'],
+    ['/apiary', '/public/apiary'],
+    ['/api', '/single/function.ts'],
+    ['/api/leads/a/b', '/single/function.ts'],
+  ])('leads %s to %s', (path, destination) => {
+    const { routes: rules } = getTransformedRoutes(whole)
+    const rule = rules?.find(({ src, dest }) => dest !== undefined && new RegExp(src ?? '$^').test(path))
+    expect(path.replace(new RegExp(rule?.src ?? ''), rule?.dest ?? '')).toBe(destination)
+    expect(whole.builds.map(({ src }: { src: string }) => `/${src.replace('**', '')}`)).toEqual([
+      '/single/function.ts',
+      '/public/',
+    ])
   })
 
   it('gives the function as long as it has there', async () => {
