@@ -16,7 +16,15 @@ import { BY_DESIGN, claimsOf, vocabularyOf } from './vocabulary.js'
 import { buildWorld, type World } from './world.js'
 
 /** What is stored under hashes, or of no account that is there: nothing of the victim is in it. */
-const OF_NOBODY = ['erasures', 'eventpairs', 'loginfailures', 'migrations', 'ratelimits', 'stripeevents']
+const OF_NOBODY = [
+  'erasures',
+  'eventpairs',
+  'loginfailures',
+  'maintenance',
+  'migrations',
+  'ratelimits',
+  'stripeevents',
+]
 
 /** Where nobody here gets through, since each request has Stripe's signature, or no party ever paid for anything. */
 const CLOSED = ['POST /api/billing/webhook', 'POST /api/billing/portal']

@@ -63,7 +63,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'scripts',
     files: /^scripts\//,
-    imports: ['embedded database', 'domain', 'credentials', 'db', 'env', 'errors'],
+    imports: ['embedded database', 'domain', 'credentials', 'db', 'mail', 'env', 'errors'],
   },
 ]
 
