@@ -4,6 +4,7 @@ import { AppError } from '../errors.js'
 import { type LimitState, RateLimited } from '../rate-limit/enforce.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
 import { logRequest } from './log.js'
+import { readPathParams } from './path-template.js'
 import { errorReply, isShared, type Reply, toResponse } from './reply.js'
 import { type Exchange, OriginRefused, type Route } from './route.js'
 
@@ -23,9 +24,11 @@ export interface ServedRoute {
  *
  * @param path the file's place as a template (`/api/leads/:id`); parameters are read from the pathname, since
  *   behind the platform's rewrite a client can override the query's.
+ * @param verbs none say that nothing is there: a 404.
  */
 export function serve(path: string, verbs: Verbs): ServedRoute {
   const methods = allowedMethods(verbs)
+  const isThere = Object.keys(verbs).length > 0
 
   async function fetch(request: Request): Promise<Response> {
     const startedAt = performance.now()
@@ -64,8 +67,8 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     // Own verbs only: a method may be called `constructor`.
     const verb = Object.hasOwn(verbs, method) && verbs[method as Verb]
-    if (!verb) throw new AppError('method_not_allowed')
-    exchange.pathParams = matchPath(path, new URL(request.url).pathname)
+    if (!verb) throw new AppError(isThere ? 'method_not_allowed' : 'not_found')
+    exchange.pathParams = readPathParams(path, new URL(request.url).pathname)
     return verb.run(exchange)
   }
 
@@ -98,27 +101,6 @@ function allowedMethods(verbs: Verbs): string[] {
 function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id') ?? ''
   return /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
-}
-
-function matchPath(template: string, pathname: string): Record<string, string> {
-  const names = template.split('/')
-  const values = pathname.replace(/\/$/, '').split('/')
-  if (names.length !== values.length) throw new AppError('not_found')
-  const params: Record<string, string> = {}
-  for (const [i, name] of names.entries()) {
-    const value = values[i] ?? ''
-    if (name.startsWith(':') && value !== '') params[name.slice(1)] = decode(value)
-    else if (name !== value) throw new AppError('not_found')
-  }
-  return params
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    throw new AppError('invalid_request', 'The path is not valid percent-encoding.')
-  }
 }
 
 /** The headers of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10). */

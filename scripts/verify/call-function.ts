@@ -9,24 +9,29 @@ const TIME_LIMIT_MS = 60_000
 export interface FunctionCall {
   /** How long a cold start takes to import it. */
   importMs: number
-  answers: Record<'OPTIONS' | 'GET', { status: number; body: string }>
+  /** What that import loaded, as URLs; modules that are loaded later are not among them. */
+  loaded: string[]
+  answers: { path: string; method: string; status: number; body: string }[]
 }
 
 /**
- * Imports and calls a built function in a fresh process, in its own directory, with an empty environment.
+ * Imports a built function in a fresh process, in its own directory, with an empty environment, and calls it with
+ * `OPTIONS` and `GET`.
  *
- * @param path what a client would ask for.
+ * @param paths what a client would ask for.
  * @throws where it cannot be imported or throws instead of answering.
  */
 export async function callFunction(
-  { directory, handler }: BuiltFunction,
-  path: string,
+  { directory, handler }: Pick<BuiltFunction, 'directory' | 'handler'>,
+  paths: readonly string[],
 ): Promise<FunctionCall> {
   const script = join(import.meta.dirname, 'call-function.mjs')
-  const { stdout } = await promisify(execFile)(process.execPath, [script, join(directory, handler), path], {
+  const args = [script, join(directory, handler), ...paths]
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
     cwd: directory,
     env: { NODE_ENV: 'production', LOG_LEVEL: 'silent' },
     timeout: TIME_LIMIT_MS,
+    maxBuffer: 16 * 1024 * 1024,
   })
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
 }

@@ -1,42 +1,62 @@
 import type { BuiltFunction } from './build-function.js'
 import type { FunctionCall } from './call-function.js'
+import { PACKAGE_RULES, packageOf } from './packages.js'
 
 /**
- * The most that a function may take, unpacked. The driver and zod with their dependencies are 4 MB, libphonenumber
- * is 1, nodemailer, jose and bcrypt are 1.6: maintenance needs them all, and is the largest at 6.8. What is left is
- * room for our own code, and none for another package of that kind that came along unnoticed.
+ * The most that a function may take, unpacked, beside the packages that only some may hold. The driver, zod and what
+ * else every function needs are 4.4 MB; what is left is room for our own code, which is 0.5 MB where it is most, and
+ * none for another package that came along unnoticed.
  */
-export const SIZE_BUDGET_BYTES = 7_500_000
-
-/** What a few functions are there for, on top of the budget; no other function may hold it. */
-const EXTRAS: readonly { holds: string; bytes: number; functions: RegExp }[] = [
-  // In each of its two module formats; loaded when Stripe is asked. Beside billing it is in what reaches the whole of
-  // the domain: the erasure of accounts, maintenance and health.
-  {
-    holds: 'stripe',
-    bytes: 2_400_000,
-    functions: /^api\/(billing\/|cron\/maintain\.|health\.|user\/(export|index)\.)/,
-  },
-  // 3.5 MB, in a function that has neither mail nor passwords.
-  { holds: 'ai', bytes: 1_200_000, functions: /^api\/chat\./ },
-]
+export const BASE_BUDGET_BYTES = 5_000_000
 
 const NEVER_DEPLOYED = /^(scripts|test|bench|public)\/|(^|\/)\.env|\.tsx?$/
 
 /** What is wrong with a built function. */
-export function checkFunction({ handler, files, bytes }: BuiltFunction, { answers }: FunctionCall): string[] {
+export function checkFunction(built: BuiltFunction, { loaded, answers }: FunctionCall): string[] {
+  return [
+    ...checkFiles(built),
+    ...checkPackages(built, loaded),
+    ...answers
+      .filter(({ status, body }) => !isInContract(status, body))
+      .map(
+        ({ path, method, status, body }) => `answers ${method} ${path} with ${status} ${body.slice(0, 200)}`,
+      ),
+  ]
+}
+
+/** The budget of a function, by the file that Vercel imports: what it may hold is added to the base. */
+export function budgetOf(handler: string): number {
+  return PACKAGE_RULES.filter(({ functions }) => functions.test(handler)).reduce(
+    (sum, { bytes }) => sum + bytes,
+    BASE_BUDGET_BYTES,
+  )
+}
+
+function checkFiles({ handler, files, bytes }: BuiltFunction): string[] {
   const problems = files
     .filter(file => NEVER_DEPLOYED.test(file) && !file.startsWith('node_modules/'))
     .map(file => `holds ${file}`)
-  const extras = EXTRAS.filter(({ functions }) => functions.test(handler))
-  const budget = extras.reduce((sum, extra) => sum + extra.bytes, SIZE_BUDGET_BYTES)
-  if (bytes > budget) problems.push(`has ${bytes} bytes, which is over the budget of ${budget}`)
-  for (const { holds } of EXTRAS.filter(extra => !extras.includes(extra)))
-    if (files.some(file => file.startsWith(`node_modules/${holds}/`)))
-      problems.push(`holds node_modules/${holds}, which it has no use for`)
-  for (const [method, { status, body }] of Object.entries(answers))
-    if (!isInContract(status, body)) problems.push(`answers ${method} with ${status} ${body.slice(0, 200)}`)
+  const budget = budgetOf(handler)
+  if (bytes > budget) problems.push(`has ${bytes} bytes, which is over its budget of ${budget}`)
   return problems
+}
+
+function checkPackages({ handler, files }: BuiltFunction, loaded: readonly string[]): string[] {
+  const problems: string[] = []
+  const early = packagesOf(loaded)
+  for (const name of packagesOf(files)) {
+    const rule = PACKAGE_RULES.find(({ packages }) => packages.includes(name))
+    if (!rule) problems.push(`holds ${name}, which scripts/verify/packages.ts does not know`)
+    else if (!rule.functions.test(handler))
+      problems.push(`holds ${name}, which is for ${rule.for}: import less, or say there that it needs it`)
+    else if (early.has(name) && !rule.atImport)
+      problems.push(`loads ${name} at import: import it where it is used`)
+  }
+  return problems
+}
+
+function packagesOf(files: readonly string[]): Set<string> {
+  return new Set(files.map(packageOf).filter(name => name !== undefined))
 }
 
 // Without a database a function may say that it is not configured (501) or not available (503). Anything else

@@ -5,15 +5,20 @@ import { readRouteTable } from '../dev/route-table.js'
 import { type BuiltFunction, buildFunction } from './build-function.js'
 import { callFunction, type FunctionCall } from './call-function.js'
 import { checkDeployment } from './check-deployment.js'
-import { checkFunction } from './check-function.js'
+import { budgetOf, checkFunction } from './check-function.js'
+import { checkRoutesOf, readSingleBuilder } from './check-single.js'
+
+const COLD_STARTS = 3
 
 /** A function that was built and called. */
 export interface VerifiedFunction {
   file: string
   bytes: number
+  budget: number
   files: number
+  /** The median of a few cold starts. */
   importMs: number
-  /** Of the answers to OPTIONS and GET. */
+  /** Of the answers to OPTIONS and GET, each once. */
   statuses: number[]
 }
 
@@ -23,49 +28,77 @@ export interface Verification {
   problems: string[]
 }
 
+interface Subject {
+  file: string
+  /** Those of its routes. */
+  paths: string[]
+  built: BuiltFunction
+  calls: FunctionCall[]
+}
+
 /**
  * Builds every function of a project as Vercel would, outside the project, and calls each; checks what else a
- * deployment would serve and call.
+ * deployment would serve and call. The single function of `vercel.single.json` is the last of them.
  *
  * @throws {UsageError} where the project's configuration is refused as a whole.
  */
 export async function verifyProject(root: string): Promise<Verification> {
   const table = await readRouteTable(root)
   const problems = await checkDeployment(root, table)
-  const functions: VerifiedFunction[] = []
+  const builders = table.builders.filter(({ use }) => use === '@vercel/node')
+  const routes = builders.map(({ src = '' }) => src)
+  const single = await readSingleBuilder(root)
   const output = await mkdtemp(join(tmpdir(), 'leadline-verify-'))
   try {
-    for (const builder of table.builders) {
-      const { use, src: file } = builder
-      if (use !== '@vercel/node' || file === undefined) continue
+    const subjects: Subject[] = []
+    for (const builder of single ? [...builders, single] : builders) {
+      const { src: file = '' } = builder
+      const paths = (builder === single ? routes : [file]).map(examplePath)
       try {
         const built = await buildFunction(root, builder, join(output, `${file}.func`))
-        const call = await callRepeatedly(built, examplePath(file))
-        const { OPTIONS, GET } = call.answers
-        functions.push({
-          file,
-          bytes: built.bytes,
-          files: built.files.length,
-          importMs: call.importMs,
-          statuses: [OPTIONS.status, GET.status],
-        })
-        problems.push(...checkFunction(built, call).map(problem => `${file} ${problem}`))
+        subjects.push({ file, paths, built, calls: [] })
+        if (builder === single) problems.push(...checkRoutesOf(built, routes))
       } catch (error) {
-        problems.push(`${file}: ${error instanceof Error ? error.message : error}`)
+        problems.push(sentence(file, error))
       }
     }
+    await callAll(subjects, problems)
+    return { functions: subjects.flatMap(describe), problems: [...problems, ...subjects.flatMap(check)] }
   } finally {
     await rm(output, { recursive: true, force: true })
   }
-  return { functions, problems }
 }
 
-// The best of three: a machine that is busy with something else makes an import longer, and nothing makes it shorter.
-async function callRepeatedly(built: BuiltFunction, path: string): Promise<FunctionCall> {
-  const call = await callFunction(built, path)
-  for (let i = 0; i < 2; i++)
-    call.importMs = Math.min(call.importMs, (await callFunction(built, path)).importMs)
-  return call
+// In rounds: a machine that is busy for a while is so for all of them, and their order stays what it is.
+async function callAll(subjects: readonly Subject[], problems: string[]): Promise<void> {
+  const broken = new Set<Subject>()
+  for (let round = 0; round < COLD_STARTS; round++) {
+    for (const subject of subjects) {
+      if (broken.has(subject)) continue
+      try {
+        subject.calls.push(await callFunction(subject.built, subject.paths))
+      } catch (error) {
+        broken.add(subject)
+        problems.push(sentence(subject.file, error))
+      }
+    }
+  }
+}
+
+function check({ file, built, calls: [call] }: Subject): string[] {
+  return call ? checkFunction(built, call).map(problem => `${file} ${problem}`) : []
+}
+
+function describe({ file, built, calls }: Subject): VerifiedFunction[] {
+  const importMs = calls.map(call => call.importMs).sort((a, b) => a - b)[Math.floor(calls.length / 2)]
+  if (importMs === undefined) return []
+  const statuses = [...new Set(calls[0]?.answers.map(({ status }) => status))]
+  const { bytes, files, handler } = built
+  return [{ file, bytes, budget: budgetOf(handler), files: files.length, importMs, statuses }]
+}
+
+function sentence(file: string, error: unknown): string {
+  return `${file}: ${error instanceof Error ? error.message : error}`
 }
 
 function examplePath(file: string): string {

@@ -9,6 +9,7 @@ import { type DevProcess, startDev } from '../scripts/support/dev-process.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { storedLead } from '../support/fixtures/leads.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
+import { type SingleFunctionServer, startSingleFunction } from '../support/single-function.js'
 import { createTestUser } from '../support/users.js'
 import { type Exchange, misfits, readExchanges, replay } from './exchanges.js'
 
@@ -24,8 +25,15 @@ const PASSED_ON = [
 ]
 
 let dev: DevProcess
+let single: SingleFunctionServer
+
+const SHAPES = [
+  ['a function each', () => dev.url],
+  ['one function', () => single.url],
+] as const
 
 beforeAll(async () => {
+  single = await startSingleFunction()
   const { uri } = testDatabase()
   const own = Object.fromEntries(PASSED_ON.map(name => [name, process.env[name] ?? '']))
   // Both names of the database, so that a developer's `.env` adds no other one.
@@ -38,6 +46,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await dev?.end()
+  await single?.stop()
 })
 
 const PROPERTY_INFO = {
@@ -58,8 +67,8 @@ beforeEach(async () => {
 })
 
 /** Sends everything, and checks each answer as far as the client reads it. */
-async function expectPromisedAnswers(exchanges: readonly Exchange[]) {
-  for await (const { exchange, received } of replay(dev.url, exchanges)) {
+async function expectPromisedAnswers(exchanges: readonly Exchange[], server: string) {
+  for await (const { exchange, received } of replay(server, exchanges)) {
     const { status, headers, body } = received
     const label = `${exchange.method} ${exchange.path} ${exchange.body ?? ''}`
     expect(status, label).toBe(exchange.expects.status)
@@ -105,8 +114,8 @@ describe.each([
 ])('%s', (_, exchanges, left) => {
   afterEach(settled)
 
-  it('gets the answers that it was made for', async () => {
-    await expectPromisedAnswers(exchanges)
+  it.each(SHAPES)('gets the answers that it was made for, of %s', async (_, url) => {
+    await expectPromisedAnswers(exchanges, url())
   })
 
   it('leaves each event once, counted once', async () => {
@@ -153,8 +162,8 @@ describe('the dashboard', () => {
     await (await leads.open()).insertOne(lead)
   })
 
-  it('gets the answers that it was made for', async () => {
-    await expectPromisedAnswers(exchanges)
+  it.each(SHAPES)('gets the answers that it was made for, of %s', async (_, url) => {
+    await expectPromisedAnswers(exchanges, url())
   })
 
   it('leaves what it saved, and not what it sent with its widget key', async () => {

@@ -2,23 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { readRouteTable } from '../../scripts/dev/route-table.js'
 import type { FunctionCall } from '../../scripts/verify/call-function.js'
 import { checkDeployment } from '../../scripts/verify/check-deployment.js'
-import { checkFunction, SIZE_BUDGET_BYTES } from '../../scripts/verify/check-function.js'
+import { BASE_BUDGET_BYTES, budgetOf, checkFunction } from '../../scripts/verify/check-function.js'
 import { verifyProject } from '../../scripts/verify/verify-project.js'
 import { makeTestProject } from './support/project.js'
 
 const built = {
   directory: '',
   handler: '',
-  files: ['api/a.js', 'lib/b.js', 'node_modules/p/index.d.ts'],
+  files: ['api/a.js', 'lib/b.js', 'node_modules/zod/index.d.ts'],
   bytes: 1,
 }
-const call: FunctionCall = {
-  importMs: 1,
-  answers: { OPTIONS: { status: 204, body: '' }, GET: { status: 200, body: '{}' } },
-}
+const call: FunctionCall = { importMs: 1, loaded: [], answers: [] }
 
 function answering(status: number, body: unknown): FunctionCall {
-  return { ...call, answers: { ...call.answers, GET: { status, body: JSON.stringify(body) } } }
+  return { ...call, answers: [{ path: '/api/a', method: 'GET', status, body: JSON.stringify(body) }] }
 }
 
 describe('a built function', () => {
@@ -33,21 +30,48 @@ describe('a built function', () => {
     ['an error in another shape', answering(404, { error: 'not found' })],
     ['an error that is no object', answering(404, null)],
   ])('must not answer %s', (_, wrong) => {
-    expect(checkFunction(built, wrong)).toEqual([expect.stringMatching(/^answers GET with/)])
+    expect(checkFunction(built, wrong)).toEqual([expect.stringMatching(/^answers GET \/api\/a with/)])
   })
 
   it('keeps within the budget, and holds nothing that is not for it', () => {
-    expect(checkFunction({ ...built, bytes: SIZE_BUDGET_BYTES + 1 }, call)).toHaveLength(1)
+    expect(checkFunction({ ...built, bytes: BASE_BUDGET_BYTES + 1 }, call)).toHaveLength(1)
     for (const file of ['scripts/dev.js', 'test/a.js', '.env', 'lib/.env.local', 'lib/b.ts'])
       expect(checkFunction({ ...built, files: [file] }, call)).toEqual([`holds ${file}`])
   })
 
-  it('holds Stripe’s library only where it is for billing, and has room for it there', () => {
-    const files = ['node_modules/stripe/esm/stripe.esm.node.js']
-    const large = { ...built, files, bytes: SIZE_BUDGET_BYTES + 2_000_000 }
+  it.each([
+    ['node_modules/stripe/esm/stripe.esm.node.js', 'api/billing/webhook.js', 'api/leads/index.js'],
+    ['node_modules/ai/dist/index.mjs', 'api/chat.js', 'api/chat-sessions/index.js'],
+    ['node_modules/bcryptjs/index.js', 'api/auth/login.js', 'api/auth/me.js'],
+    [
+      'node_modules/nodemailer/lib/nodemailer.js',
+      'api/conversations/index.js',
+      'api/user/conversations/index.js',
+    ],
+  ])(
+    'holds %s only where it has a use, has room for it there, and loads it when it is used',
+    (file, at, elsewhere) => {
+      const large = { ...built, files: [file], bytes: budgetOf(at) }
+      const loading = { ...call, loaded: [`file:///tmp/function/${file}`] }
 
-    expect(checkFunction({ ...large, handler: 'api/billing/webhook.js' }, call)).toEqual([])
-    expect(checkFunction({ ...large, handler: 'api/leads/index.js' }, call)).toHaveLength(2)
+      expect(checkFunction({ ...large, handler: at }, call)).toEqual([])
+      expect(checkFunction({ ...large, handler: 'single/function.js' }, call)).toEqual([])
+      expect(checkFunction({ ...large, handler: at }, loading)).toEqual([
+        expect.stringMatching(/^loads .* at import/),
+      ])
+      expect(checkFunction({ ...large, handler: elsewhere }, call)).toEqual([
+        expect.stringMatching(/over its budget/),
+        expect.stringMatching(/^holds \S+, which is for/),
+      ])
+    },
+  )
+
+  it('holds no package that nobody has thought about, nested or not', () => {
+    const files = ['node_modules/mongodb/lib/index.js', 'node_modules/mongodb/node_modules/@new/one/index.js']
+
+    expect(checkFunction({ ...built, files }, call)).toEqual([
+      expect.stringMatching(/^holds @new\/one, which/),
+    ])
   })
 })
 
@@ -87,11 +111,18 @@ it('builds and calls what would be deployed, and finds what would not run', asyn
     'api/unresolved.ts':
       "import { word } from '../lib/word'\nexport default { fetch: () => new Response(word) }",
     'api/crashing.ts': "throw new Error('at import')\nexport default { fetch: () => new Response() }",
+    'vercel.single.json': '{ "builds": [{ "src": "whole/function.ts", "use": "@vercel/node" }] }',
+    'whole/function.ts': "import fine from '../api/fine.js'\nexport default fine",
   })
   const { functions, problems } = await verifyProject(root)
-  expect(functions).toMatchObject([{ file: 'api/fine.ts', statuses: [200, 200] }])
+  expect(functions).toMatchObject([
+    { file: 'api/fine.ts', statuses: [200] },
+    { file: 'whole/function.ts', statuses: [200] },
+  ])
   expect(functions[0]?.bytes).toBeGreaterThan(0)
   expect(problems).toEqual([
+    'api/crashing.ts is not in the single function: add it to single/routes.ts',
+    'api/unresolved.ts is not in the single function: add it to single/routes.ts',
     expect.stringMatching(/^api\/crashing\.ts: [\s\S]*at import/),
     expect.stringMatching(/^api\/unresolved\.ts: [\s\S]*word/),
   ])
