@@ -23,5 +23,5 @@ export async function readSingleBuilder(root: string): Promise<Builder | undefin
 export function checkRoutesOf({ files }: Pick<BuiltFunction, 'files'>, routes: readonly string[]): string[] {
   return routes
     .filter(file => !files.includes(file.replace(/\.ts$/, '.js')))
-    .map(file => `${file} is not in the single function: add it to single/routes.ts`)
+    .map(file => `${file} is not in the single function: add it to lib/single/routes.ts`)
 }

@@ -81,7 +81,7 @@ export const PACKAGE_RULES: readonly PackageRule[] = [
 
 /** The single function holds what any route does. */
 function only(...routes: string[]): RegExp {
-  return new RegExp(`^(api/(${routes.join('|')})|single/)`)
+  return new RegExp(`^(api/(${routes.join('|')})|lib/single/)`)
 }
 
 /** The package that a file belongs to, by its path or URL; undefined for our own. */

@@ -55,7 +55,7 @@ describe('a built function', () => {
       const loading = { ...call, loaded: [`file:///tmp/function/${file}`] }
 
       expect(checkFunction({ ...large, handler: at }, call)).toEqual([])
-      expect(checkFunction({ ...large, handler: 'single/function.js' }, call)).toEqual([])
+      expect(checkFunction({ ...large, handler: 'lib/single/function.js' }, call)).toEqual([])
       expect(checkFunction({ ...large, handler: at }, loading)).toEqual([
         expect.stringMatching(/^loads .* at import/),
       ])
@@ -121,8 +121,8 @@ it('builds and calls what would be deployed, and finds what would not run', asyn
   ])
   expect(functions[0]?.bytes).toBeGreaterThan(0)
   expect(problems).toEqual([
-    'api/crashing.ts is not in the single function: add it to single/routes.ts',
-    'api/unresolved.ts is not in the single function: add it to single/routes.ts',
+    'api/crashing.ts is not in the single function: add it to lib/single/routes.ts',
+    'api/unresolved.ts is not in the single function: add it to lib/single/routes.ts',
     expect.stringMatching(/^api\/crashing\.ts: [\s\S]*at import/),
     expect.stringMatching(/^api\/unresolved\.ts: [\s\S]*word/),
   ])

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getTransformedRoutes } from '@vercel/routing-utils'
 import { beforeAll, describe, expect, it } from 'vitest'
+import single from '../../lib/single/function.js'
+import { findTemplate, routes } from '../../lib/single/routes.js'
 import { resolveRequest } from '../../scripts/dev/resolve-request.js'
 import { type RouteTable, readRouteTable } from '../../scripts/dev/route-table.js'
-import single from '../../single/function.js'
-import { findTemplate, routes } from '../../single/routes.js'
 import { type DeclaredVerb, declaredVerbs, servedRoutes } from '../support/declared-routes.js'
 import { type Answer, adminToken, call } from '../support/request.js'
 
@@ -19,8 +19,8 @@ describe('the table', () => {
   const lines = readdirSync(join(root, 'api'), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts'))
     .map(file => `api/${file}`)
-    .map(file => `'${templateOf(file)}': () => import('../${file.replace(/\.ts$/, '.js')}'),`)
-  const source = readFileSync(join(root, 'single/routes.ts'), 'utf8')
+    .map(file => `'${templateOf(file)}': () => import('../../${file.replace(/\.ts$/, '.js')}'),`)
+  const source = readFileSync(join(root, 'lib/single/routes.ts'), 'utf8')
 
   it('has a line for each file under api/, and no other', () => {
     const written = source.split('\n').filter(line => line.includes('import('))
@@ -73,14 +73,18 @@ describe('a path', () => {
     },
   )
 
-  it.each(['/api', '/api/', '/api/nothing', '/api/leads/a/b', '/public/index.html', '/single/function.ts'])(
-    'of no route, %s, is a 404 that a page may read',
-    async path => {
-      const answer = await call(single, 'POST', path, { origin: 'https://site.example', body: {} })
-      expect(answer).toMatchObject({ status: 404, body: { success: false, code: 'not_found' } })
-      expect(answer.headers.get('access-control-allow-origin')).toBe('https://site.example')
-    },
-  )
+  it.each([
+    '/api',
+    '/api/',
+    '/api/nothing',
+    '/api/leads/a/b',
+    '/public/index.html',
+    '/lib/single/function.ts',
+  ])('of no route, %s, is a 404 that a page may read', async path => {
+    const answer = await call(single, 'POST', path, { origin: 'https://site.example', body: {} })
+    expect(answer).toMatchObject({ status: 404, body: { success: false, code: 'not_found' } })
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://site.example')
+  })
 })
 
 describe.each(declaredVerbs)('$name', ({ verb, path, route }: DeclaredVerb) => {
@@ -121,20 +125,20 @@ describe('vercel.single.json', () => {
     ['/', '/public/'],
     ['/account/verify-email.html', '/public/account/verify-email.html'],
     ['/apiary', '/public/apiary'],
-    ['/api', '/single/function.ts'],
-    ['/api/leads/a/b', '/single/function.ts'],
+    ['/api', '/lib/single/function.ts'],
+    ['/api/leads/a/b', '/lib/single/function.ts'],
   ])('leads %s to %s', (path, destination) => {
     const { routes: rules } = getTransformedRoutes(whole)
     const rule = rules?.find(({ src, dest }) => dest !== undefined && new RegExp(src ?? '$^').test(path))
     expect(path.replace(new RegExp(rule?.src ?? ''), rule?.dest ?? '')).toBe(destination)
     expect(whole.builds.map(({ src }: { src: string }) => `/${src.replace('**', '')}`)).toEqual([
-      '/single/function.ts',
+      '/lib/single/function.ts',
       '/public/',
     ])
   })
 
   it('gives the function as long as it has there', async () => {
-    const { config } = await import('../../single/function.js')
+    const { config } = await import('../../lib/single/function.js')
     expect(config).toEqual(each.functions['api/**/*.ts'])
   })
 })

@@ -28,7 +28,7 @@ interface Layer {
 // hashing and signing, which a domain module calls; the rest of lib/auth calls the domain.
 const LAYERS: readonly Layer[] = [
   { name: 'api', files: /^api\//, imports: ['http', 'domain', 'auth', 'credentials', 'rate-limit'] },
-  { name: 'single function', files: /^single\//, imports: ['api', 'http'] },
+  { name: 'single function', files: /^lib\/single\//, imports: ['api', 'http'] },
   {
     name: 'http',
     files: /^lib\/http\//,
@@ -187,7 +187,7 @@ function reservedViolations(sources: readonly SourceFile[]): Violation[] {
 }
 
 function environmentViolations({ path, readsEnvironment }: SourceFile): Violation[] {
-  if (!readsEnvironment || !/^(api|lib|single)\//.test(path) || path === 'lib/env.ts') return []
+  if (!readsEnvironment || !/^(api|lib)\//.test(path) || path === 'lib/env.ts') return []
   return [{ file: path, rule: 'only lib/env.ts reads process.env' }]
 }
 
@@ -250,7 +250,7 @@ function dependencyViolations(
   const violations: Violation[] = []
   const deployed = new Set<string>()
   for (const { path, imports } of sources) {
-    const isDeployed = /^(api|lib|single)\//.test(path)
+    const isDeployed = /^(api|lib)\//.test(path)
     for (const { specifier } of imports) {
       const name = packageName(specifier)
       if (name === undefined) continue

@@ -73,11 +73,11 @@ export async function call<T = unknown>(
 
 // A route that a test made or mocked is its own, and so is one that is asked for another's path.
 async function inSingleFunction(route: Fetchable & Partial<ServedRoute>, path: string): Promise<Fetchable> {
-  const { findTemplate, routes } = await import('../../single/routes.js')
+  const { findTemplate, routes } = await import('../../lib/single/routes.js')
   const template = findTemplate(path.replace(/\?.*/s, ''))
   if (template === undefined || template !== route.path) return route
   const deployed = await routes[template]?.()
-  return deployed?.default === route ? (await import('../../single/function.js')).default : route
+  return deployed?.default === route ? (await import('../../lib/single/function.js')).default : route
 }
 
 function encode(body: unknown): {

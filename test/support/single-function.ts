@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import single from '../../lib/single/function.js'
 import { sendWebResponse, toWebRequest } from '../../scripts/dev/web-adapter.js'
-import single from '../../single/function.js'
 
 /** The single function behind a socket of its own, in this process and its environment. */
 export interface SingleFunctionServer {

@@ -21,7 +21,7 @@ export interface SourceFile {
   served?: { template?: string }
 }
 
-const SOURCE_DIRECTORIES = ['api', 'lib', 'single', 'scripts', 'test', 'bench']
+const SOURCE_DIRECTORIES = ['api', 'lib', 'scripts', 'test', 'bench']
 
 /** Reads every file of the source directories and the TypeScript files beside package.json. */
 export function readSourceTree(root: string): Map<string, string> {

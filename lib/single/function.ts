@@ -1,4 +1,4 @@
-import { serve } from '../lib/http/serve.js'
+import { serve } from '../http/serve.js'
 import { findTemplate, routes } from './routes.js'
 
 // As `functions` in vercel.json has it, which Vercel does not take beside `builds`.
