@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Deployment, deploy } from '../db/deployment.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, call } from '../support/request.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
-import { type Deployment, deploy } from './deployment.js'
 
 let proxy: TcpProxy
 let deployment: Deployment
