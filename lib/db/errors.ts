@@ -55,11 +55,18 @@ export function unavailable(cause: unknown): AppError {
 export function translateDatabaseError(error: unknown): unknown {
   if (error instanceof ConfigurationError) return unavailable(error)
   if (!(error instanceof MongoError)) return error
+  const reason = reasonOf(error)
   const transient =
-    error instanceof MongoNetworkError ||
-    TRANSIENT_NAMES.has(error.name) ||
-    codesOf(error).some(code => TRANSIENT_CODES.has(code))
+    reason instanceof MongoNetworkError ||
+    TRANSIENT_NAMES.has(reason.name) ||
+    codesOf(reason).some(code => TRANSIENT_CODES.has(code))
   return transient ? unavailable(error) : error
+}
+
+/** What a bulk failed with that never got an answer: the driver makes that its error's response. */
+function reasonOf(error: MongoError): MongoError {
+  const response: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : undefined
+  return response instanceof MongoError ? response : error
 }
 
 /** A bulk names only the first of its failures at its head, and no failed write concern there. */

@@ -89,9 +89,10 @@ describe('a bulk write', () => {
   })
 
   it.each([
+    ['its connection', new MongoBulkWriteError(new MongoNetworkError('closed'), {} as BulkWriteResult)],
     ['a write that came after a duplicate', bulkError([11000, 11602])],
-    ['the write concern alone', bulkError([], { code: 189 })],
-  ])('that failed for a primary that went away, of %s, is a 503', (_, error) => {
+    ['its write concern alone', bulkError([], { code: 189 })],
+  ])('that failed for %s is a 503', (_, error) => {
     expect(translateDatabaseError(error)).toBeInstanceOf(AppError)
   })
 })
