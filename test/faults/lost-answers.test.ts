@@ -10,10 +10,11 @@ const WRITES: readonly [Client, collections: string[]][] = [
   ['capture', ['leads', 'chatsessions', 'eventcounts']],
   // A retry that finds its event there counts nothing: that is for the recount of the day.
   ['event', ['events']],
-  ['login', ['loginfailures', 'users', 'sessions']],
+  ['login', ['loginfailures', 'users', 'refreshtokens']],
   ['call', ['conversations', 'conversationturns', 'usageperiods']],
   ['admission', ['usageperiods']],
-  ['webhook', ['stripeevents', 'userprofiles']],
+  // Not its claim in `stripeevents`: one that nobody knows of lasts a minute, and Stripe comes later than that.
+  ['webhook', ['userprofiles']],
 ]
 
 trackBackgroundTasks()
