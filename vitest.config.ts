@@ -10,6 +10,8 @@ export default defineConfig({
     // A process for each file: the product caches its client and its environment, and no file inherits another's.
     pool: 'forks',
     isolate: true,
+    // The database is a process of its own, and many tests wait for others: no core need be left to Vitest itself.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     restoreMocks: true,

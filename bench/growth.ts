@@ -23,11 +23,14 @@ export async function compareGrowth(
   {
     route,
     rows,
+    authorization = bench.authorization,
     databaseOf,
     reads,
   }: {
     route: string
     rows: string
+    /** Whose requests they are; without it an operator's. */
+    authorization?: string
     databaseOf(size: number): Promise<BenchDatabase>
     reads: readonly Read[]
   },
@@ -41,7 +44,7 @@ export async function compareGrowth(
     const nameOf = (size: number) => `handler, ${size.toLocaleString('en')} ${rows}`
     const variants: Variant[] = []
     for (const [size, server] of handlers) {
-      const template = templateOf(bench, await pathOf(size, server))
+      const template = templateOf(authorization, await pathOf(size, server))
       variants.push({ name: nameOf(size), server, template })
     }
     const [first] = variants
@@ -71,6 +74,6 @@ export async function compareGrowth(
   for (const handler of handlers.values()) await handler.stop()
 }
 
-function templateOf({ authorization }: Bench, path: string): RequestTemplate {
+function templateOf(authorization: string, path: string): RequestTemplate {
   return { method: 'GET', path, headers: { authorization }, expects: 200 }
 }

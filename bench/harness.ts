@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { AccessClaims } from '../lib/auth/tokens.js'
 import type { BenchDatabase, Deployment } from './database.js'
 import type { LoadMethods } from './load.js'
 import { type Comparison, type ComparisonResult, compare, type Server } from './pairing.js'
@@ -7,6 +8,7 @@ import type { RequestTemplate } from './request-template.js'
 import type { DriverMethods } from './servers/driver.js'
 import type { HandlerMethods } from './servers/handler.js'
 import type { Recorded, RecorderMethods } from './servers/recorder.js'
+import type { TokensMethods } from './servers/tokens.js'
 import type { Methods } from './worker.js'
 
 /** What a scenario works with. Whatever it starts or creates ends with the run. */
@@ -16,6 +18,8 @@ export interface Bench {
   sizes: readonly number[]
   /** The `Authorization` of an operator at every handler. */
   authorization: string
+  /** The `Authorization` of a user's session, at every handler whose database has both. */
+  signIn(claims: AccessClaims): Promise<string>
   /** Serves a route of the product, by its file (`api/leads/index.ts`), over a database. */
   startHandler(file: string, database: BenchDatabase): Promise<Server>
   /** Records what a route sends to the database for requests like this one. */
@@ -55,6 +59,7 @@ export interface HarnessOptions {
 export function startHarness(options: HarnessOptions): { bench: Bench; stop(): Promise<void> } {
   const { root, deployment, sizes, profileDirectory, signal, report, say } = options
   const adminToken = randomBytes(24).toString('hex')
+  const authSecret = randomBytes(24).toString('hex')
   const stops: (() => Promise<void>)[] = []
 
   function start<M extends Methods>(
@@ -71,6 +76,7 @@ export function startHarness(options: HarnessOptions): { bench: Bench; stop(): P
   const productEnv = (uri: string) => ({
     MONGO_URI: uri,
     ADMIN_TOKEN: adminToken,
+    AUTH_SECRET: authSecret,
     RATE_LIMIT_SCALE: '1000000',
     LOG_LEVEL: 'silent',
   })
@@ -82,6 +88,12 @@ export function startHarness(options: HarnessOptions): { bench: Bench; stop(): P
     authorization: `Bearer ${adminToken}`,
     signal,
     say,
+    async signIn(claims) {
+      const worker = start<TokensMethods>('bench/servers/tokens.js', { AUTH_SECRET: authSecret })
+      const token = await worker.call('sign', claims)
+      await worker.stop()
+      return `Bearer ${token}`
+    },
     async startHandler(file, { uri }) {
       const worker = start<HandlerMethods>('bench/servers/handler.js', productEnv(uri), profiling)
       const port = await worker.call('start', builtFile(file))

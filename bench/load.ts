@@ -11,7 +11,10 @@ export interface Slice {
 }
 
 export interface SliceResult {
-  /** Of each request that counts, from sending it to the last byte of its answer, in milliseconds. */
+  /**
+   * Of each request that counts, from sending it to the last byte of its answer, in milliseconds. Here and below, a
+   * request with those that it goes after is one.
+   */
   latencies: Float64Array
   /** How long these took together. */
   elapsedMs: number
@@ -41,12 +44,14 @@ async function load({ port, template, clients, milliseconds }: Slice): Promise<S
 
   async function client(): Promise<void> {
     for (;;) {
-      const filled = next()
+      const series = next()
       const sent = performance.now()
       if (sent >= end && latencies.length > 0) return
-      const answer = await send(agent, port, filled)
-      if (answer.status !== template.expects)
-        throw new Error(`${template.method} ${template.path}: ${answer.status} ${answer.text.slice(0, 500)}`)
+      for (const filled of series) {
+        const answer = await send(agent, port, filled)
+        if (answer.status !== filled.expects)
+          throw new Error(`${filled.method} ${filled.path}: ${answer.status} ${answer.text.slice(0, 500)}`)
+      }
       requests += 1
       if (sent >= countFrom) latencies.push(performance.now() - sent)
     }

@@ -1,8 +1,10 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { ACCOUNTS, numberAt } from './account-numbers.js'
 
 /**
  * A request as data, so that it can be handed to the process that sends it. `{{uuid}}`, `{{phone}}` and
- * `{{address}}` in the path, a header or the body stand for a value that every request has anew.
+ * `{{address}}` in the path, a header or the body stand for a value that every request has anew, `{{session}}` and
+ * `{{number}}` for one that those that go before it share.
  */
 export interface RequestTemplate {
   method: 'GET' | 'POST'
@@ -11,6 +13,8 @@ export interface RequestTemplate {
   body?: string
   /** The status of an answer that counts; any other ends the run. */
   expects: number
+  /** What is sent before it, one after the other: they are measured as one. */
+  goesAfter?: RequestTemplate
 }
 
 /** One request, with every value filled in. */
@@ -19,37 +23,63 @@ export interface FilledRequest {
   path: string
   headers: Record<string, string>
   body: string | undefined
+  expects: number
 }
 
-const FRESH: Readonly<Record<string, () => string>> = {
-  uuid: randomUUID,
+/** What the requests of one series share. */
+interface Shared {
+  session: string
+  number: string
+}
+
+type Value = (shared: Shared) => string
+
+const VALUES: Readonly<Record<string, Value>> = {
+  uuid: () => randomUUID(),
   /** An Indian mobile number in E.164: any nine digits may follow the first 9. */
   phone: () => `+919${randomInt(1_000_000_000).toString().padStart(9, '0')}`,
   /** An address of a private network, so that requests come from as many clients. */
   address: () => `10.${[...randomBytes(3)].join('.')}`,
+  /** A new call. */
+  session: ({ session }) => session,
+  /** The called number, of one of the accounts. */
+  number: ({ number }) => number,
 }
 
-/** Makes a function that fills in the template, cut up once. */
-export function requestsOf(template: RequestTemplate): () => FilledRequest {
-  const { method } = template
+/** Makes a function that fills in the template and what it goes after, in their order. They are cut up once. */
+export function requestsOf(template: RequestTemplate): () => FilledRequest[] {
+  const series = seriesOf(template).map(requestOf)
+  return () => {
+    const shared = { session: randomUUID(), number: numberAt(randomInt(ACCOUNTS)) }
+    return series.map(fill => fill(shared))
+  }
+}
+
+function seriesOf(template: RequestTemplate): RequestTemplate[] {
+  return [...(template.goesAfter ? seriesOf(template.goesAfter) : []), template]
+}
+
+function requestOf(template: RequestTemplate): (shared: Shared) => FilledRequest {
+  const { method, expects } = template
   const path = filler(template.path)
   const headers = Object.entries(template.headers).map(([name, value]) => [name, filler(value)] as const)
   const body = template.body === undefined ? undefined : filler(template.body)
-  return () => ({
+  return shared => ({
     method,
-    path: path(),
-    headers: Object.fromEntries(headers.map(([name, fill]) => [name, fill()])),
-    body: body?.(),
+    path: path(shared),
+    headers: Object.fromEntries(headers.map(([name, fill]) => [name, fill(shared)])),
+    body: body?.(shared),
+    expects,
   })
 }
 
-function filler(text: string): () => string {
-  const parts = text.split(/\{\{(\w+)\}\}/).map((part, i) => {
+function filler(text: string): Value {
+  const parts = text.split(/\{\{(\w+)\}\}/).map((part, i): Value => {
     if (i % 2 === 0) return () => part
-    const fresh = FRESH[part]
-    if (fresh === undefined) throw new Error(`{{${part}}} stands for nothing`)
-    return fresh
+    const value = VALUES[part]
+    if (value === undefined) throw new Error(`{{${part}}} stands for nothing`)
+    return value
   })
   const [only] = parts
-  return parts.length === 1 && only ? only : () => parts.map(part => part()).join('')
+  return parts.length === 1 && only ? only : shared => parts.map(part => part(shared)).join('')
 }

@@ -3,6 +3,9 @@ import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phone-numbers.j
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { cellsOf } from './support/csv.js'
+import { interruptible } from './support/interruption.js'
+import { startProgress } from './support/progress.js'
+import { emptyTally, tallyTable } from './support/table.js'
 import { mayWrite, type Target, WRITE_FLAGS, withTarget } from './support/target.js'
 
 const BATCH = 500
@@ -28,10 +31,24 @@ export async function run(typed: Typed): Promise<void> {
 async function importNumbers(target: Target, typed: Typed, numbers: PhoneNumberInput[]): Promise<void> {
   console.error(`${numbers.length} phone number${numbers.length === 1 ? '' : 's'}.`)
   if (!(await mayWrite(target, typed))) return
-  let added = 0
-  for (let i = 0; i < numbers.length; i += BATCH)
-    added += await addPhoneNumbers(numbers.slice(i, i + BATCH), new Date())
-  console.error(`${added} added, ${numbers.length - added} were there already.`)
+  const tally = emptyTally()
+  const progress = startProgress('phone numbers')
+  try {
+    await interruptible('The same command goes on from here.', async signal => {
+      for (let i = 0; i < numbers.length; i += BATCH) {
+        signal.throwIfAborted()
+        const batch = numbers.slice(i, i + BATCH)
+        const added = await addPhoneNumbers(batch, new Date())
+        tally.scanned += batch.length
+        tally.written += added
+        tally.skipped += batch.length - added
+        progress.report(tally.scanned, tally.scanned / numbers.length)
+      }
+    })
+  } finally {
+    progress.end()
+    console.log(tallyTable({ 'phone numbers': tally }))
+  }
 }
 
 async function readText(file: string): Promise<string> {

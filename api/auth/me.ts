@@ -9,7 +9,12 @@ const GET = route(
     summary: 'The signed-in user',
     access: 'user',
     limit: 'read',
-    responses: { 200: { description: 'The user', schema: z.object({ user: PublicUser, data: PublicUser }) } },
+    responses: {
+      200: {
+        description: 'The user',
+        schema: z.object({ success: z.literal(true), user: PublicUser, data: PublicUser }),
+      },
+    },
   },
   ({ caller }) => {
     const user = toPublicUser(caller.user)

@@ -1,7 +1,7 @@
 import type { Db, Document } from 'mongodb'
 import { senderOf } from './driver-commands.js'
 import type { RecordedCommand, Recording, RequestValues } from './recording.js'
-import { type Build, exchangeOf, templateOf } from './template.js'
+import { type Build, freshValues, templateOf } from './template.js'
 
 /** One command of a plan. */
 interface Step {
@@ -24,14 +24,9 @@ export type Plan = readonly Step[]
  * @throws {Error} where the recordings are not of the same commands.
  */
 export function planOf(recordings: readonly Recording[]): Plan {
-  const requests = recordings.map(recording => recording.request)
   const [first = [], ...others] = recordings.map(({ commands }) => keyed(commands))
   return first.map(([key, { name, collection }], index) => {
     const samples = [first, ...others].map(commands => sampleOf(commands, key, first.length))
-    const build = templateOf(
-      samples.map(sample => sample.command),
-      requests,
-    )
     const after = first.flatMap(([otherKey], other) =>
       other !== index &&
       [first, ...others].every(
@@ -39,6 +34,17 @@ export function planOf(recordings: readonly Recording[]): Plan {
       )
         ? [other]
         : [],
+    )
+    const origins = recordings.map(({ request }, i) => {
+      const commands = [first, ...others][i] ?? []
+      return {
+        request,
+        results: after.map(other => sampleOf(commands, first[other]?.[0] ?? '', first.length).result),
+      }
+    })
+    const build = templateOf(
+      samples.map(sample => sample.command),
+      origins,
     )
     const beforeReply = recordings.every(({ replied }, i) => (samples[i]?.ended ?? 0) < replied)
     return { name, collection, build, after, beforeReply }
@@ -68,12 +74,13 @@ export interface Replayed {
 
 /** Sends the commands of a plan for one request. */
 export async function replay(plan: Plan, db: Db, request: RequestValues): Promise<Replayed> {
-  const exchange = exchangeOf(request)
+  const fresh = freshValues()
   const sent: Promise<unknown>[] = []
   for (const { name, collection, build, after } of plan) {
-    const send = () => senderOf(name)(db.collection(collection), build(exchange) as Document)
+    const send = (results: unknown[]) =>
+      senderOf(name)(db.collection(collection), build({ request, results, fresh }) as Document)
     const awaited = after.flatMap(i => sent[i] ?? [])
-    sent.push(awaited.length === 0 ? send() : Promise.all(awaited).then(send))
+    sent.push(awaited.length === 0 ? send([]) : Promise.all(awaited).then(send))
   }
   const finished = Promise.all(sent)
   const results = await Promise.all(sent.filter((_, i) => plan[i]?.beforeReply))

@@ -6,6 +6,8 @@ export interface RecordedCommand {
   name: string
   collection: string
   command: Document
+  /** What the database answered: later commands may be about it. */
+  result: unknown
   started: number
   ended: number
 }
@@ -17,15 +19,19 @@ export interface Recording {
   replied: number
 }
 
-/** What a server can read of a request. */
+/** What a server can read of a request, and when it came. */
 export interface RequestValues {
+  at: Date
   headers: Readonly<Record<string, string | string[] | undefined>>
   body: unknown
 }
 
 /** A request as its server reads it: a body is JSON. */
-export function valuesOf({ headers, body }: Pick<FilledRequest, 'headers' | 'body'>): RequestValues {
-  return { headers, body: body === undefined ? undefined : JSON.parse(body) }
+export function valuesOf({
+  headers,
+  body,
+}: Pick<RequestValues, 'headers'> & { body?: string | undefined }): RequestValues {
+  return { at: new Date(), headers, body: body === undefined ? undefined : JSON.parse(body) }
 }
 
 /** Without a connection in use for so long, a server has done what it does after its answer, in milliseconds. */
@@ -53,16 +59,17 @@ export function recorder(
       name: event.commandName,
       collection: String(command[event.commandName]),
       command,
+      result: null,
       started: clock,
       ended: Number.POSITIVE_INFINITY,
     }
     commands.push(recorded)
     running.set(event.requestId, recorded)
   })
-  const end = ({ requestId }: { requestId: number }) => {
+  const end = ({ requestId, reply }: { requestId: number; reply?: unknown }) => {
     clock += 1
     const recorded = running.get(requestId)
-    if (recorded) recorded.ended = clock
+    if (recorded) Object.assign(recorded, { ended: clock, result: resultOf(reply as Document | undefined) })
     running.delete(requestId)
   }
   client.on('commandSucceeded', end)
@@ -84,10 +91,19 @@ export function recorder(
   return async (run, request) => {
     await quiet()
     commands = []
+    const values = valuesOf(request)
     await run()
     clock += 1
     const replied = clock
     await quiet()
-    return { request: valuesOf(request), commands, replied }
+    const recorded = commands
+    // What is sent from here on is of no recording until the next begins.
+    commands = []
+    return { request: values, commands: recorded, replied }
   }
+}
+
+/** The documents that were found, the one that was changed, or how many were written. */
+function resultOf(reply: Document | undefined): unknown {
+  return reply?.cursor?.firstBatch ?? reply?.value ?? reply?.n ?? null
 }

@@ -1,9 +1,7 @@
+import { compareWithDriver } from '../beside-driver.js'
 import type { Bench, Scenario } from '../harness.js'
 import type { RequestTemplate } from '../request-template.js'
 import { MICROSITE, sampleConversation, sampleMetadata } from '../sample-lead.js'
-
-const ROUTE = 'api/leads/index.ts'
-const AIM = 1.25
 
 /** A lead as the widget submits it, from a visitor whom nobody has seen before. */
 const template: RequestTemplate = {
@@ -27,25 +25,11 @@ const template: RequestTemplate = {
 }
 
 async function run(bench: Bench): Promise<void> {
-  const database = bench.deployment.create('capture')
-  const recorded = await bench.record(ROUTE, database, template)
-  bench.say(`a capture: ${recorded.description}`)
-
-  const handler = await bench.startHandler(ROUTE, database)
-  const driver = await bench.startDriver(database, [recorded])
-  for (const clients of [1, 16]) {
-    await bench.compare({
-      title: `POST /api/leads, ${clients === 1 ? 'one client' : `${clients} clients`}`,
-      clients,
-      variants: [
-        { name: 'driver', server: driver, template },
-        { name: 'handler', server: handler, template },
-      ],
-      ratios: [{ label: 'handler / driver', of: 'handler', to: 'driver', aim: AIM }],
-    })
-  }
-  await Promise.all([handler.stop(), driver.stop()])
-  await bench.deployment.drop(database)
+  await compareWithDriver(bench, {
+    route: 'api/leads/index.ts',
+    database: bench.deployment.create('capture'),
+    works: [{ title: 'POST /api/leads', template, clients: [1, 16] }],
+  })
 }
 
 export default {

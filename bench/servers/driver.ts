@@ -1,6 +1,6 @@
 import { BSON, MongoClient } from 'mongodb'
 import { planOf, replay } from '../replay/plan.js'
-import type { Recording } from '../replay/recording.js'
+import { type Recording, valuesOf } from '../replay/recording.js'
 import { answerParent, cpuMs } from '../worker.js'
 import { listen } from './http.js'
 import type { Recorded } from './recorder.js'
@@ -22,8 +22,8 @@ async function start({ uri, recorded }: { uri: string; recorded: readonly Record
     const { method, url, headers } = message
     const known = plans.get(`${method} ${url}`)
     if (known === undefined) return { status: 404, headers: {}, body: '' }
-    const request = { headers, body: body.length === 0 ? undefined : JSON.parse(body.toString()) }
-    const { results } = await replay(known.plan, db, request)
+    const text = body.length === 0 ? undefined : body.toString()
+    const { results } = await replay(known.plan, db, valuesOf({ headers, body: text }))
     return {
       status: known.status,
       headers: { 'content-type': 'application/json' },

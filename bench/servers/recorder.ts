@@ -32,16 +32,23 @@ export interface Recorded {
 async function record({ file, template }: { file: string; template: RequestTemplate }): Promise<Recorded> {
   const route = await loadRoute(file)
   const next = requestsOf(template)
-  const send = async ({ path, method, headers, body }: FilledRequest) => {
+  const send = async ({ path, method, headers, body, expects }: FilledRequest) => {
     const response = await route.fetch(
       new Request(`http://127.0.0.1${path}`, { method, headers, ...(body && { body }) }),
     )
-    if (response.status !== template.expects)
+    if (response.status !== expects)
       throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
   }
   const db = await database()
   const recordOne = recorder(db.client)
-  for (let i = 0; i < UNRECORDED; i += 1) await send(next())
+  /** The request itself, when those that it goes after were answered. */
+  const nextRecorded = async () => {
+    const [recorded, ...before] = next().reverse()
+    if (recorded === undefined) throw new Error('a template is one request at least')
+    for (const request of before.reverse()) await send(request)
+    return recorded
+  }
+  for (let i = 0; i < UNRECORDED; i += 1) await send(await nextRecorded())
 
   let recordings: Recording[]
   let minute: number
@@ -50,13 +57,13 @@ async function record({ file, template }: { file: string; template: RequestTempl
     minute = Math.floor(Date.now() / MINUTE_MS)
     recordings = []
     for (let i = 0; i < RECORDED; i += 1) {
-      const request = next()
+      const request = await nextRecorded()
       recordings.push(await recordOne(() => send(request), request))
     }
   } while (Math.floor(Date.now() / MINUTE_MS) !== minute)
 
   const plan = planOf(recordings)
-  const request = next()
+  const request = await nextRecorded()
   const replayed = await recordOne(async () => {
     await replay(plan, db, valuesOf(request))
   }, request)
@@ -71,7 +78,10 @@ async function record({ file, template }: { file: string; template: RequestTempl
   }
 }
 
-/** Compares commands by their fields, the types in them and their size, which it returns in bytes. */
+/**
+ * Compares commands by their fields, the types in them, their size, which it returns in bytes, and how many documents
+ * each found or wrote.
+ */
 function expectSameWork(recorded: Recording | undefined, replayed: Recording): number {
   const expected = workOf(recorded)
   const actual = workOf(replayed)
@@ -82,20 +92,30 @@ function expectSameWork(recorded: Recording | undefined, replayed: Recording): n
   return expected.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-function workOf(recording: Recording | undefined): { shape: string; bytes: number }[] {
-  const works = (recording?.commands ?? []).map(({ command }) => ({
+function workOf(recording: Recording | undefined): { shape: string; bytes: number; found: number }[] {
+  const works = (recording?.commands ?? []).map(({ command, result }) => ({
     shape: JSON.stringify(shapeOf(command)),
     bytes: BSON.calculateObjectSize(command),
+    found: Array.isArray(result)
+      ? result.length
+      : typeof result === 'number'
+        ? result
+        : Number(result !== null),
   }))
   return works.sort((a, b) => (a.shape < b.shape ? -1 : 1))
 }
+
+/** The key of a call's entry, as a step of a path: every call has its own. */
+const ENTRY_KEY = /\.[\w-]{22}(?=\.|$)/
 
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf)
   if (typeof value !== 'object' || value === null) return typeof value
   const entries = value instanceof Map ? [...value] : Object.entries(value)
   const isDocument = value instanceof Map || Object.getPrototypeOf(value) === Object.prototype
-  return isDocument ? entries.map(([name, item]) => [name, shapeOf(item)]) : value.constructor.name
+  return isDocument
+    ? entries.map(([name, item]) => [String(name).replace(ENTRY_KEY, '.*'), shapeOf(item)])
+    : value.constructor.name
 }
 
 const methods = { record }

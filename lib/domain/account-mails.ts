@@ -28,8 +28,8 @@ export async function enqueueAccountMail(kind: MailKind, to: string, request: Ma
 }
 
 /** Sends the mails that are due. What is left stays for the next sweep. */
-export function sweepAccountMail(now: Date): ReturnType<typeof sweepMail> {
-  return sweepMail(compose, now)
+export function sweepAccountMail(now: Date, isOver?: () => boolean): ReturnType<typeof sweepMail> {
+  return sweepMail(compose, now, undefined, isOver)
 }
 
 /** Writes a mail at the moment it is sent: only then a link's token comes into being. */

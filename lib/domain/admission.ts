@@ -1,4 +1,4 @@
-import type { Filter, ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 import type { DataScope } from './data-scope.js'
@@ -89,9 +89,11 @@ async function findCallee(
 }
 
 async function findActive(id: string) {
-  const user = await findUser(id)
-  if (!user || statusOf(user) !== 'active') return undefined
-  return { user, profile: await (await userProfiles.open()).findOne({ userId: user._id }) }
+  const [profile, user] = await Promise.all([
+    (await userProfiles.open()).findOne({ userId: new ObjectId(id) }),
+    findUser(id),
+  ])
+  return user && statusOf(user) === 'active' ? { user, profile } : undefined
 }
 
 /** The seconds that the call may go on, or why there is none. */
@@ -104,10 +106,12 @@ async function reserve(
   const key = entryKey(sessionId)
   const limits: PlanLimits = plans[plan]
   const _id = usagePeriodId(userId, period.id)
-  // Of a call that is over for long there is no entry any more: its document says that it was counted.
-  const wasMetered = (await findCalls(userId, [sessionId])).get(sessionId)?.metered !== undefined
+  // Of a call that is over for long there is no entry any more: its document says that it was counted, and did long
+  // before the entry was dropped, so that it does not matter which of the two is read first.
+  const calls = findCalls(userId, [sessionId])
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const found = await findPeriods(userId, _id, key, limits)
+    const [found, known] = await Promise.all([findPeriods(userId, _id, key, limits), calls])
+    const wasMetered = known.get(sessionId)?.metered !== undefined
     const current = found.find(period => period._id === _id)
     // It may have been admitted last month.
     const keeper = found.find(({ open }) => open?.[key])

@@ -4,7 +4,7 @@ import { type Metering, meterCall } from './usage-metering.js'
 
 /** After this long the request that moved a call has metered it, or never will. */
 const SETTLED_MS = 60 * 1000
-const SWEEP_LIMIT = 500
+const BATCH = 500
 
 /**
  * Meters a call as it is now. One that is over carries `meteringPending` from the write that moved it until its
@@ -25,15 +25,30 @@ export async function meterConversation(
   if (isOver) await settle(call, metering)
 }
 
-/** Meters what crashes left. Returns how many calls, at most 500 at a time. */
-export async function meterPendingCalls(now: Date): Promise<number> {
-  const left = await (await conversations.open())
+/**
+ * Meters what crashes left, 500 calls at a time. Returns how many.
+ *
+ * @param isOver whether to end before the next one.
+ */
+export async function meterPendingCalls(now: Date, isOver: () => boolean = () => false): Promise<number> {
+  let done = 0
+  for (;;) {
+    const left = await unmetered(now)
+    for (const call of left) {
+      if (isOver()) return done
+      await meterConversation(call, now)
+      done += 1
+    }
+    if (left.length < BATCH) return done
+  }
+}
+
+async function unmetered(now: Date): Promise<Conversation[]> {
+  return (await conversations.open())
     .find({ meteringPending: true, updatedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
     .sort({ updatedAt: 1 })
-    .limit(SWEEP_LIMIT)
+    .limit(BATCH)
     .toArray()
-  for (const call of left) await meterConversation(call, now)
-  return left.length
 }
 
 /** Unless the call has moved since: then it is for who moved it to say, and a lower metering covers no higher one. */

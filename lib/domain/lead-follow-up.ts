@@ -12,7 +12,7 @@ const HOURLY_OF_ADDRESS = 40
 
 /** After this long the request that captured a lead has followed it up, or never will. */
 const SETTLED_MS = 60 * 1000
-const SWEEP_LIMIT = 500
+const BATCH = 500
 
 /**
  * What is left to do once a lead is stored and answered: notice a flood, link the lead to the first one of its
@@ -37,16 +37,30 @@ export async function followUpLead(lead: Lead, network: string | undefined, now:
   if (settled?.quarantined === false) await countEach([countedAs(lead)])
 }
 
-/** Follows up what crashes left. Returns how many leads, at most 500 at a time. */
-export async function followUpPending(now: Date): Promise<number> {
-  const all = await leads.open()
-  const left = await all
+/**
+ * Follows up what crashes left, 500 leads at a time. Returns how many.
+ *
+ * @param isOver whether to end before the next one.
+ */
+export async function followUpPending(now: Date, isOver: () => boolean = () => false): Promise<number> {
+  let done = 0
+  for (;;) {
+    const left = await pendingLeads(now)
+    for (const lead of left) {
+      if (isOver()) return done
+      await followUpLead(lead, undefined, now)
+      done += 1
+    }
+    if (left.length < BATCH) return done
+  }
+}
+
+async function pendingLeads(now: Date): Promise<Lead[]> {
+  return (await leads.open())
     .find({ pending: true, createdAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
     .sort({ createdAt: 1 })
-    .limit(SWEEP_LIMIT)
+    .limit(BATCH)
     .toArray()
-  for (const lead of left) await followUpLead(lead, undefined, now)
-  return left.length
 }
 
 /**

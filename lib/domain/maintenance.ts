@@ -1,9 +1,10 @@
-import { z } from 'zod'
 import { sweepAccountMail } from './account-mails.js'
 import { meterPendingCalls } from './conversation-metering.js'
 import { finishErasures } from './erasure.js'
+import { deleteOldEvents } from './event-retention.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
+import { type Job, type MaintenanceOptions, MaintenanceReport, runJobs } from './maintenance-run.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
@@ -11,18 +12,17 @@ import { rereadOverdue } from './subscription-readings.js'
 import { recomputeDue } from './usage-recompute.js'
 import { sweepUsage } from './usage-settlement.js'
 
+export { MaintenanceReport }
+
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** How many past days are recounted: the cron is daily, so one day is a day it may miss. */
 const RECOUNTED_DAYS = 2
 
-/** One thing that maintenance does; what it returns is reported. */
-interface Job {
-  name: string
-  run(now: Date): Promise<unknown>
-}
-
-/** In this order, each on its own: one that fails keeps none of the others from running. */
+/**
+ * Each on its own: one that fails keeps none of the others from running. Each may be done by two at once, so that a
+ * run that was taken for dead does no harm.
+ */
 const jobs: readonly Job[] = [
   { name: 'indexes', run: ensureAllIndexes },
   { name: 'pending-leads', run: followUpPending },
@@ -35,39 +35,23 @@ const jobs: readonly Job[] = [
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },
   { name: 'subscriptions', run: rereadOverdue },
+  { name: 'retention', run: deleteOldEvents },
 ]
 
-export const MaintenanceReport = z.object({
-  ok: z.boolean(),
-  jobs: z.array(
-    z.object({
-      name: z.string(),
-      ok: z.boolean(),
-      durationMs: z.number(),
-      result: z.unknown().optional(),
-    }),
-  ),
-})
-export type MaintenanceReport = z.infer<typeof MaintenanceReport>
+/** What maintenance does, by name. */
+export const maintenanceJobs: readonly string[] = jobs.map(({ name }) => name)
 
-/** Runs every job. The report says only that one failed; how it failed goes to the log. */
-export async function maintain(
+/**
+ * Runs every job within a time; see `runJobs`.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export function maintain(
   now: Date,
   logFailure: (failure: unknown) => void,
+  options?: MaintenanceOptions,
 ): Promise<MaintenanceReport> {
-  const done: MaintenanceReport['jobs'] = []
-  for (const { name, run } of jobs) {
-    const startedAt = performance.now()
-    const outcome = await run(now).then(
-      result => ({ ok: true, result }),
-      error => {
-        logFailure(error)
-        return { ok: false }
-      },
-    )
-    done.push({ name, ...outcome, durationMs: Math.round(performance.now() - startedAt) })
-  }
-  return { ok: done.every(job => job.ok), jobs: done }
+  return runJobs(jobs, now, logFailure, options)
 }
 
 async function recountRecentDays(now: Date): Promise<unknown> {

@@ -62,8 +62,10 @@ export async function releasePhoneNumbers(userId: ObjectId, now: Date): Promise<
 /**
  * Gives back numbers that a crash left with users whose profile does not name them, once no request can still
  * be at it. Returns how many.
+ *
+ * @param isOver whether to end before the next numbers.
  */
-export async function releaseStrayNumbers(now: Date): Promise<number> {
+export async function releaseStrayNumbers(now: Date, isOver: () => boolean = () => false): Promise<number> {
   const numbers = await phoneNumbers.open()
   const profiles = await userProfiles.open()
   const settled = { assignedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } }
@@ -78,7 +80,7 @@ export async function releaseStrayNumbers(now: Date): Promise<number> {
     const holders = new Map(named.map(profile => [profile.assignedPhoneNumber, profile.userId]))
     for (const { _id, userId } of batch)
       if (userId && !holders.get(_id)?.equals(userId)) released += await release({ _id, userId, ...settled })
-    if (batch.length < BATCH) return released
+    if (batch.length < BATCH || isOver()) return released
     last = batch.at(-1)?._id ?? last
   }
 }

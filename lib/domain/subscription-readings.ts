@@ -152,8 +152,15 @@ const REREAD_MS = 8_000
 
 const REREAD_AT_MOST = 200
 
-/** Reads subscriptions again whose period is over without any news of it: webhooks may have been lost. */
-export async function rereadOverdue(now: Date): Promise<{ read: number; remarks: string[] }> {
+/**
+ * Reads subscriptions again whose period is over without any news of it: webhooks may have been lost.
+ *
+ * @param isOver whether to end before the next one.
+ */
+export async function rereadOverdue(
+  now: Date,
+  isOver: () => boolean = () => false,
+): Promise<{ read: number; remarks: string[] }> {
   const swept: { read: number; remarks: string[] } = { read: 0, remarks: [] }
   if (!env().stripeSecretKey) return swept
   const startedAt = performance.now()
@@ -169,7 +176,7 @@ export async function rereadOverdue(now: Date): Promise<{ read: number; remarks:
     .sort({ 'subscription.readAt': 1 })
     .limit(REREAD_AT_MOST)
   for await (const { subscription } of overdue) {
-    if (performance.now() - startedAt > REREAD_MS) return swept
+    if (performance.now() - startedAt > REREAD_MS || isOver()) return swept
     if (!subscription?.stripeCustomerId) continue
     const { remarks } = await readCustomer(subscription.stripeCustomerId, now)
     swept.read += 1

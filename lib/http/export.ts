@@ -77,14 +77,20 @@ async function* csvLines<T>(rows: AsyncIterable<T>, columns: Columns<T>): AsyncG
 }
 
 /**
- * A cell. A text that a spreadsheet would run as a formula, some of them also where its sign is a full-width one, is
- * kept from it by an apostrophe (OWASP, CSV injection); a number of ours is no text, and neither is a phone number.
+ * Where a spreadsheet would begin to run a text as a formula, some of them also where its sign is a full-width one: at
+ * its head, and behind what others take for the end of a cell, as Excel does a semicolon where the comma is decimal.
+ */
+const FORMULA = /^(?=[\t\r\n])|(?<=^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g
+
+/**
+ * A cell. What would be run is kept from it by an apostrophe (OWASP, CSV injection); a number of ours is no text, and
+ * neither is a phone number.
  */
 function csvCell(value: string | number | Date | undefined): string {
   if (value === undefined) return ''
   if (value instanceof Date) return value.toISOString()
   if (typeof value === 'number' || /^\+\d{5,15}$/.test(value)) return String(value)
-  const text = /^[=+\-@＝＋－＠\t\r\n]/.test(value) ? `'${value}` : value
+  const text = value.replaceAll(FORMULA, "'")
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

@@ -20,6 +20,11 @@ export function ok(body: unknown, headers: Record<string, string> = {}): Reply {
  */
 export const sharedBriefly = { 'Cache-Control': 'public, max-age=0, s-maxage=60, stale-while-revalidate=600' }
 
+/** Whether a cache may answer others with this. */
+export function isShared({ headers }: Reply): boolean {
+  return /\bpublic\b/.test(headers['Cache-Control'] ?? '')
+}
+
 /** 201 with this body. */
 export function created(body: unknown): Reply {
   return { status: 201, body, headers: {} }

@@ -4,7 +4,7 @@ import { AppError } from '../errors.js'
 import { type LimitState, RateLimited } from '../rate-limit/enforce.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
 import { logRequest } from './log.js'
-import { errorReply, type Reply, toResponse } from './reply.js'
+import { errorReply, isShared, type Reply, toResponse } from './reply.js'
 import { type Exchange, OriginRefused, type Route } from './route.js'
 
 export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -74,9 +74,9 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     const origin = failure instanceof OriginRefused ? null : request.headers.get('origin')
     const limit = failure instanceof RateLimited ? failure.limit : exchange.limit
     return toResponse(reply, request, {
-      'X-Request-Id': requestId,
       ...corsHeaders(origin),
-      ...limitHeaders(limit),
+      // What a cache keeps for everybody says nothing of the one client that asked, least of all in its own words.
+      ...(!isShared(reply) && { 'X-Request-Id': requestId, ...limitHeaders(limit) }),
       ...(failure?.code === 'method_not_allowed' && { Allow: methods.join(', ') }),
     })
   }

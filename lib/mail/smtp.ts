@@ -30,14 +30,7 @@ export async function sendBySmtp(
   { url, from, requireTls }: SmtpServer,
   timeoutMs: number = SEND_TIMEOUT_MS,
 ): Promise<void> {
-  // Loaded by the first message, not by every function that could send one.
-  const { createTransport } = await import('nodemailer')
-  const transport = createTransport({
-    url,
-    requireTLS: requireTls,
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
-    socketTimeout: IDLE_TIMEOUT_MS,
-  })
+  const transport = await transportTo({ url, requireTls })
   const { to, subject, text, html } = message
   await transport.sendMail({
     from,
@@ -48,5 +41,30 @@ export async function sendBySmtp(
     // No holiday replies to us (RFC 3834, section 5).
     headers: { 'Auto-Submitted': 'auto-generated' },
     signal: AbortSignal.timeout(timeoutMs),
+  })
+}
+
+/**
+ * Connects to an SMTP server, signs in and leaves again, without sending anything.
+ *
+ * @throws what nodemailer says (`code`, `responseCode`) when the server does not let us in.
+ */
+export async function greetSmtp({ url, requireTls }: Omit<SmtpServer, 'from'>): Promise<void> {
+  const transport = await transportTo({ url, requireTls })
+  try {
+    await transport.verify()
+  } finally {
+    transport.close()
+  }
+}
+
+async function transportTo({ url, requireTls }: Omit<SmtpServer, 'from'>) {
+  // Loaded by the first message, not by every function that could send one.
+  const { createTransport } = await import('nodemailer')
+  return createTransport({
+    url,
+    requireTLS: requireTls,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    socketTimeout: IDLE_TIMEOUT_MS,
   })
 }

@@ -42,24 +42,36 @@ export async function enforceLimit(
   now: Date,
   report: (failure: unknown) => void = () => {},
 ): Promise<LimitState | undefined> {
-  const { windowSeconds, whenUnavailable, ...policy }: Policy = policies[name]
+  const policy: Policy = policies[name]
+  const counting = count(name, policy, key, now, report)
+  const hit = await (policy.whenUnavailable === 'open' ? patiently(counting) : counting)
+  if (hit === undefined) return undefined
+
+  const state: LimitState = {
+    policy: name,
+    limit: hit.limit,
+    windowSeconds: policy.windowSeconds,
+    remaining: hit.remaining,
+    resetSeconds: Math.max(1, Math.ceil((hit.windowEndsAt.getTime() - now.getTime()) / 1000)),
+  }
+  if (!hit.admitted) throw new RateLimited(state)
+  return state
+}
+
+async function count(
+  name: PolicyName,
+  { windowSeconds, whenUnavailable, ...policy }: Policy,
+  key: string,
+  now: Date,
+  report: (failure: unknown) => void,
+): Promise<(Hit & { limit: number }) | undefined> {
   const limit = Math.ceil(policy.limit * env().rateLimitScale)
   const counter = { policy: name, key, limit, windowSeconds }
   const inDatabase = () => countHitInDatabase(counter, now)
   const hit =
     (await countHitInRedis(counter, report)) ??
     (await (whenUnavailable === 'open' ? patiently(inDatabase(), PATIENCE_MS) : inDatabase()))
-  if (hit === undefined) return undefined
-
-  const state: LimitState = {
-    policy: name,
-    limit,
-    windowSeconds,
-    remaining: hit.remaining,
-    resetSeconds: Math.max(1, Math.ceil((hit.windowEndsAt.getTime() - now.getTime()) / 1000)),
-  }
-  if (!hit.admitted) throw new RateLimited(state)
-  return state
+  return hit && { ...hit, limit }
 }
 
 async function countHitInDatabase({ policy, key, limit, windowSeconds }: Counter, now: Date): Promise<Hit> {

@@ -23,8 +23,9 @@ export async function resolveRequest(table: RouteTable, target: string): Promise
   const headers: Record<string, string> = {}
   if (!pathname.startsWith('/') || !isDecodable(pathname))
     return { kind: 'platform', answer: PLATFORM_ANSWERS.badRequest, headers }
+  // A browser reads a backslash as a slash, and what begins with two of them as another host.
   if (pathname.includes('//'))
-    return { kind: 'redirect', status: 308, location: pathname.replace(/\/+/g, '/') + search, headers }
+    return { kind: 'redirect', status: 308, location: pathname.replace(/[/\\]+/g, '/') + search, headers }
 
   for (const rule of table.rules.before) {
     const match = rule.source.exec(pathname)

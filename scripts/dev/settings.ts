@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util'
 import { ConfigurationError, readEnv } from '../../lib/env.js'
 import { UsageError } from './usage-error.js'
 
-type Variables = Readonly<Record<string, string | undefined>>
+export type Variables = Readonly<Record<string, string | undefined>>
 
 /** What the development server runs with. */
 export interface Settings {
@@ -24,7 +24,7 @@ export interface Settings {
  * @throws {UsageError} naming every variable that is wrong.
  */
 export function readSettings(root: string, shell: Variables): Settings {
-  const variables = { ...readDotenv(root), ...shell }
+  const variables = readVariables(root, shell)
   const problems: string[] = []
   const mongoUri = readMongoUri(variables, problems)
   if (variables.DATA_STORE?.trim() === 'file' && mongoUri !== undefined)
@@ -38,6 +38,11 @@ export function readSettings(root: string, shell: Variables): Settings {
     dataDirectory: resolve(root, variables.DATA_DIRECTORY?.trim() || '.data'),
     mongoUri,
   }
+}
+
+/** The variables of `.env` of a project, and the shell's, which win; whether or not they are right. */
+export function readVariables(root: string, shell: Variables): Variables {
+  return { ...readDotenv(root), ...shell }
 }
 
 function readDotenv(root: string): Variables {

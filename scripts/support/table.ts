@@ -11,6 +11,12 @@ export function emptyTally(): Tally {
   return { scanned: 0, written: 0, skipped: 0, failed: 0 }
 }
 
+/** Counts what was looked at and written, or would be, by kind. */
+export function countWritten(tallies: Record<string, Tally>, kind: string, count: number): void {
+  const { scanned, written, ...rest } = tallies[kind] ?? emptyTally()
+  tallies[kind] = { scanned: scanned + count, written: written + count, ...rest }
+}
+
 /** The table that every script ends with: a row a kind. */
 export function tallyTable(tallies: Readonly<Record<string, Tally>>): string {
   const rows = Object.entries(tallies).map(([kind, { scanned, written, skipped, failed }]) => [

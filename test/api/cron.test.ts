@@ -79,6 +79,19 @@ describe('the maintenance cron', () => {
     const again = (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'counters')
     expect(again?.result).toEqual({ mended: [] })
   })
+
+  it('does nothing while another run is at it, and says since when', async () => {
+    const run = await deploy({ CRON_SECRET })
+    const startedAt = new Date()
+    const turns = testDatabase().db.collection<{ _id: string }>('maintenance')
+    const expiresAt = new Date(startedAt.getTime() + 60_000)
+    await turns.insertOne({ _id: 'turn', holder: new ObjectId(), startedAt, expiresAt } as { _id: string })
+
+    expect(await run({ token: CRON_SECRET })).toMatchObject({
+      status: 200,
+      body: { ok: true, complete: false, runningSince: startedAt.toISOString(), jobs: [] },
+    })
+  })
 })
 
 function leadOf(createdAt: Date, fields: Partial<Lead>): Lead {

@@ -4,17 +4,18 @@ import { ACCESS_COOKIE } from '../../lib/auth/cookies.js'
 import { rateCounters } from '../../lib/domain/rate-counters.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
 import { AppError } from '../../lib/errors.js'
+import { RawBody } from '../../lib/http/body.js'
 import { policies } from '../../lib/rate-limit/policies.js'
 import { emptyDatabase } from '../support/database.js'
 import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'
+import { EVERY_FEATURE } from '../support/fixtures/environment.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
 import { type Answer, adminToken, type CallOptions, call } from '../support/request.js'
 import { createTestUser, type TestUser } from '../support/users.js'
 
 // Which pages a project admits, spelling by spelling, is in test/http/cors.test.ts; here every route meets every page.
 
-process.env.APP_ORIGINS = 'https://console.example'
-process.env.CRON_SECRET = 'cron-secret-of-the-tests'
+Object.assign(process.env, EVERY_FEATURE, { APP_ORIGINS: 'https://console.example' })
 
 const OURS = 'https://console.example'
 const LISTED = 'https://listed.example'
@@ -42,7 +43,7 @@ const credentials: Record<string, () => Headers> = {
 /** Credentials that open a route. */
 function keyTo(access: Access): Headers {
   if (access === 'public' || access === 'anyone') return {}
-  if (access === 'cron') return { authorization: 'Bearer cron-secret-of-the-tests' }
+  if (access === 'cron') return { authorization: `Bearer ${EVERY_FEATURE.CRON_SECRET}` }
   return access === 'user' ? user.headers : { authorization: `Bearer ${adminToken()}` }
 }
 
@@ -128,7 +129,8 @@ describe.each(declaredVerbs)('$name', declared => {
       ...(headers.authorization && { 401: ask(declared, { origin: LISTED }) }),
       ...(body && { 400: ask(declared, { ...open, body: '{' }) }),
       ...(body && { 413: ask(declared, { ...open, headers: long }) }),
-      ...(body && { 415: ask(declared, { ...open, headers: html }) }),
+      // One that is taken as it comes may be called anything.
+      ...(body && body !== RawBody && { 415: ask(declared, { ...open, headers: html }) }),
     }
     for (const [status, refusal] of Object.entries(refusals)) {
       const answer = await refusal

@@ -6,6 +6,7 @@ import { allCollections } from '../../lib/domain/registry.js'
 import { startStripe } from '../api/billing/billing-api.js'
 import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
+import { EVERY_FEATURE } from '../support/fixtures/environment.js'
 import { type Answer, adminToken, call } from '../support/request.js'
 import { type Attempt, attemptsAt, unknownNames } from './attempts.js'
 import { canariesIn } from './canaries.js'
@@ -15,13 +16,21 @@ import { BY_DESIGN, claimsOf, vocabularyOf } from './vocabulary.js'
 import { buildWorld, type World } from './world.js'
 
 /** What is stored under hashes, or of no account that is there: nothing of the victim is in it. */
-const OF_NOBODY = ['erasures', 'eventpairs', 'loginfailures', 'migrations', 'ratelimits', 'stripeevents']
+const OF_NOBODY = [
+  'erasures',
+  'eventpairs',
+  'loginfailures',
+  'maintenance',
+  'migrations',
+  'ratelimits',
+  'stripeevents',
+]
 
 /** Where nobody here gets through, since each request has Stripe's signature, or no party ever paid for anything. */
 const CLOSED = ['POST /api/billing/webhook', 'POST /api/billing/portal']
 
 const { stripe, environment } = await startStripe()
-Object.assign(process.env, environment, { CRON_SECRET: 'cron-secret-of-the-tests' })
+Object.assign(process.env, EVERY_FEATURE, environment)
 afterAll(() => stripe.close())
 
 type Headers = Readonly<Record<string, string>>
@@ -37,7 +46,7 @@ const outsiders = {
   'a key of the deployment for another owner': ({ attacker }: World) => keyOf({ userIds: [attacker.userId] }),
   'a key of the deployment for another microsite': ({ attacker }: World) =>
     keyOf({ microsites: [attacker.microsite, attacker.projectId] }),
-  'the cron': () => bearer('cron-secret-of-the-tests'),
+  'the cron': () => bearer(EVERY_FEATURE.CRON_SECRET),
 } satisfies Record<string, (world: World) => Headers | Promise<Headers>>
 
 type Outsider = keyof typeof outsiders

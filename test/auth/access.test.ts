@@ -8,10 +8,11 @@ import type { Route } from '../../lib/http/route.js'
 import type { ServedRoute } from '../../lib/http/serve.js'
 import { emptyDatabase } from '../support/database.js'
 import { declaredVerbs } from '../support/declared-routes.js'
+import { EVERY_FEATURE } from '../support/fixtures/environment.js'
 import { adminToken, call } from '../support/request.js'
 import { createTestUser } from '../support/users.js'
 
-process.env.CRON_SECRET = 'cron-secret-of-the-tests'
+Object.assign(process.env, EVERY_FEATURE)
 
 /** Everybody who may knock: what a request of theirs carries. */
 const callers = {
@@ -22,7 +23,7 @@ const callers = {
     (await createTestUser({ role: undefined, status: undefined, sessionVersion: undefined })).headers,
   'an admin': async () => (await createTestUser({ role: 'admin' })).headers,
   'the bootstrap token': () => bearer(adminToken()),
-  'the cron': () => bearer('cron-secret-of-the-tests'),
+  'the cron': () => bearer(EVERY_FEATURE.CRON_SECRET),
   'a key with every scope': () => keyHeaders(ScopeSchema.options),
   'a key of a user': async () => keyHeaders(ScopeSchema.options, (await createTestUser()).user._id),
   'a revoked key': revokedKey,

@@ -20,13 +20,14 @@ describe('fifty requests to an instance that has just been started', () => {
 
     expect(first.map(answer => answer.status)).toEqual(first.map((_, i) => (i % 6 < 3 ? 201 : 200)))
     expect(observed.clients).toHaveLength(1)
+    const indexed = allCollections.filter(({ indexes }) => indexes.length > 0)
     // The probe of the instance's health asks for every collection's; the counters of a lead follow its answer.
     await vi.waitFor(() =>
       expect(observed.commands.filter(command => command.startsWith('createIndexes')).sort()).toEqual(
-        allCollections.map(({ name }) => `createIndexes ${name}`).sort(),
+        indexed.map(({ name }) => `createIndexes ${name}`).sort(),
       ),
     )
-    for (const { name, indexes } of allCollections) {
+    for (const { name, indexes } of indexed) {
       const existing = (await db.collection(name).indexes()).map(index => index.name)
       expect(existing.sort()).toEqual(['_id_', ...indexes.map(index => index.name)].sort())
     }

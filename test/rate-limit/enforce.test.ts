@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import leadsRoute from '../../api/leads/index.js'
-import widgetConfigRoute from '../../api/widget-config/[projectId].js'
+import { ok } from '../../lib/http/reply.js'
+import { route } from '../../lib/http/route.js'
+import { serve } from '../../lib/http/serve.js'
 import { enforceLimit, RateLimited } from '../../lib/rate-limit/enforce.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
@@ -66,8 +68,14 @@ describe('a client', () => {
     return () => vi.useRealTimers()
   })
 
+  // An answer that no cache keeps: one that is kept for others says nothing of this client's limit.
+  const responses = { 200: { description: 'The thing' } }
+  const thing = serve('/api/thing', {
+    GET: route({ summary: 'A thing', access: 'public', limit: 'config', responses }, () => ok({})),
+  })
+
   function configFor(options: CallOptions) {
-    return call(widgetConfigRoute, 'GET', '/api/widget-config/p', options)
+    return call(thing, 'GET', '/api/thing', options)
   }
 
   /** How many of a limit of 6 are left to these clients together, by what the last of them is told. */
@@ -102,7 +110,7 @@ describe('a client', () => {
     expect([bad.status, bad.headers.get('ratelimit')]).toEqual([400, '"read";r=2;t=40'])
 
     for (const method of ['OPTIONS', 'DELETE']) {
-      const { headers } = await call(widgetConfigRoute, method, '/api/widget-config/p', { ip })
+      const { headers } = await call(thing, method, '/api/thing', { ip })
       expect(headers.get('ratelimit')).toBeNull()
     }
     expect(await leftAfter([{ ip }])).toBe('"config";r=5;t=40')

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
+import healthRoute from '../../api/health.js'
 import leadsRoute from '../../api/leads/index.js'
-import widgetConfigRoute from '../../api/widget-config/[projectId].js'
 import { enforceLimit } from '../../lib/rate-limit/enforce.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { type RedisServer, startRedisServer } from '../support/redis-server.js'
@@ -25,7 +25,7 @@ describe.runIf(inject('redisInstalled'))('limits in Redis', () => {
       UPSTASH_REDIS_REST_TOKEN: rest.token,
       // What is tested here is the count: a machine that is busy must not have MongoDB count it.
       RATE_LIMIT_TIMEOUT_MS: '5000',
-      // 12 for `read`, 24 for `config`, 1 for `register`.
+      // 12 for `read`, 5 for `health`, 1 for `register`.
       RATE_LIMIT_SCALE: '0.04',
     })
   })
@@ -48,17 +48,17 @@ describe.runIf(inject('redisInstalled'))('limits in Redis', () => {
   })
 
   it('count down, are told to the client and refuse until the window ends', async () => {
-    const get = () => call(widgetConfigRoute, 'GET', '/api/widget-config/p', { ip: '203.0.113.1' })
+    const get = () => call(healthRoute, 'GET', '/api/health?probe=live', { ip: '203.0.113.1' })
     const first = await get()
-    for (let i = 1; i < 24; i++) expect((await get()).status).toBe(200)
+    for (let i = 1; i < 5; i++) expect((await get()).status).toBe(200)
     const refused = await get()
 
-    expect(first.headers.get('ratelimit-policy')).toBe('"config";q=24;w=60')
-    expect(first.headers.get('ratelimit')).toBe('"config";r=23;t=40')
+    expect(first.headers.get('ratelimit-policy')).toBe('"health";q=5;w=60')
+    expect(first.headers.get('ratelimit')).toBe('"health";r=4;t=40')
     expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
     expect(Object.fromEntries(refused.headers)).toMatchObject({
-      'ratelimit-policy': '"config";q=24;w=60',
-      ratelimit: '"config";r=0;t=40',
+      'ratelimit-policy': '"health";q=5;w=60',
+      ratelimit: '"health";r=0;t=40',
       'retry-after': '40',
     })
 
@@ -66,7 +66,7 @@ describe.runIf(inject('redisInstalled'))('limits in Redis', () => {
     expect((await get()).headers.get('retry-after')).toBe('40')
     expect(rest.requests, 'what is used up is refused from memory').toBe(asked)
     vi.setSystemTime(now + WINDOW_MS)
-    expect((await get()).headers.get('ratelimit')).toBe('"config";r=23;t=40')
+    expect((await get()).headers.get('ratelimit')).toBe('"health";r=4;t=40')
   })
 
   it('are counted by policy and by key: an address, or who authenticates', async () => {

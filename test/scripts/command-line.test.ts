@@ -22,6 +22,8 @@ const SCRIPTS = [
   'create-admin',
   'api-key',
   'phone-numbers',
+  'init-db',
+  'maintain',
   'migrate-file-to-mongo',
   'backup',
   'restore',
@@ -56,6 +58,7 @@ it.each([
   ['create-admin', ['--admin'], "Unknown option '--admin'"],
   ['api-key', ['create', '--scope', 'leads:read'], "Unknown option '--scope'"],
   ['phone-numbers', ['import', 'missing.csv'], 'missing.csv cannot be read: ENOENT'],
+  ['maintain', ['--minutes', 'ten'], '--minutes: must be a number'],
 ] as const)('%s %j is wrong usage: one line, and 2', { timeout: PATIENCE }, async (name, args, message) => {
   const { code, output, told } = await runScript(name, args, { env: REMOTE })
 
@@ -112,7 +115,9 @@ it('runs by whatever path it is reached', { timeout: PATIENCE }, async () => {
 
 describe('a database that is not on this machine', () => {
   it.each([
-    ['create-admin', ['--email', 'a@example.com', '--password-stdin']],
+    ['create-admin', ['--email', 'a@example.com', '--password-stdin', '--apply']],
+    ['init-db', ['--apply', '--drop-undeclared']],
+    ['maintain', ['--apply']],
     ['api-key', [...CREATE_KEY, '--apply']],
     ['phone-numbers', ['import', NUMBERS, '--apply']],
     ['migrate-file-to-mongo', ['--from', join(import.meta.dirname, 'fixtures', 'legacy'), '--apply']],

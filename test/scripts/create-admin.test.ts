@@ -21,7 +21,7 @@ async function logIn(email: string, password: string) {
 beforeEach(() => emptyDatabase())
 
 it('creates an admin who can log in, by a password that is piped in', PATIENCE, async () => {
-  const args = ['--email', 'Root@Example.com', '--name', 'Root', '--password-stdin']
+  const args = ['--email', 'Root@Example.com', '--name', 'Root', '--password-stdin', '--apply']
 
   const { code, output, told } = await runScript('create-admin', args, { input: 'correct horse\nnot this\n' })
 
@@ -44,8 +44,8 @@ it('gives the role to an account that exists, and leaves its password', PATIENCE
   const suspended = await createTestUser({ status: 'suspended' })
 
   const [made, stays] = await Promise.all([
-    runScript('create-admin', ['--email', user.email, '--name', 'Other']),
-    runScript('create-admin', ['--email', suspended.user.email]),
+    runScript('create-admin', ['--email', user.email, '--name', 'Other', '--apply']),
+    runScript('create-admin', ['--email', suspended.user.email, '--apply']),
   ])
 
   expect([made.code, stays.code]).toEqual([0, 0])
@@ -61,13 +61,14 @@ it('gives the role to an account that exists, and leaves its password', PATIENCE
   expect((await logIn(suspended.user.email, password)).status).toBe(401)
 })
 
+const ARGS = ['--email', 'a@example.com', '--apply']
+
 it('creates nobody without a good password', PATIENCE, async () => {
   const attempts = await Promise.all([
-    runScript('create-admin', ['--email', 'a@example.com', '--password-stdin'], { input: 'short' }),
-    runScript('create-admin', ['--email', 'a@example.com']),
-    runScript('create-admin', ['--email', 'a@example.com', '--password-stdin'], {
-      input: 'password123',
-      env: { MONGO_URI: testDatabase().uri, PASSWORD_BLOCKLIST: 'true' },
+    runScript('create-admin', [...ARGS, '--password-stdin'], { input: 'short' }),
+    runScript('create-admin', ARGS),
+    runScript('create-admin', ARGS, {
+      env: { MONGO_URI: testDatabase().uri, PASSWORD_BLOCKLIST: 'true', ADMIN_PASSWORD: 'password123' },
     }),
   ])
 
@@ -80,16 +81,26 @@ it('creates nobody without a good password', PATIENCE, async () => {
   expect(await findByEmail('a@example.com')).toBeNull()
 })
 
+it('leaves an admin as it is', PATIENCE, async () => {
+  const { user, sessionId } = await createTestUser({ role: 'admin' })
+
+  const { code, told } = await runScript('create-admin', ['--email', user.email, '--apply'])
+
+  expect(code).toBe(0)
+  expect(told).toContain(`${user.email} is an admin already: nothing changes.`)
+  expect(await findSessionUser(String(user._id), sessionId, 0, new Date())).toBeDefined()
+})
+
 it('writes nothing in a dry run', PATIENCE, async () => {
   const { user, sessionId } = await createTestUser()
 
   const runs = await Promise.all(
-    [user.email, 'new@example.com'].map(email => runScript('create-admin', ['--email', email, '--dry-run'])),
+    [user.email, 'new@example.com'].map(email => runScript('create-admin', ['--email', email])),
   )
 
   for (const { code, told } of runs) {
     expect(code).toBe(0)
-    expect(told).toContain('nothing is written. It writes without --dry-run.')
+    expect(told).toContain('nothing is written. --apply writes.')
   }
   expect(await findByEmail(user.email)).toEqual(user)
   expect(await findByEmail('new@example.com')).toBeNull()

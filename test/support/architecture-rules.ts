@@ -62,7 +62,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'scripts',
     files: /^scripts\//,
-    imports: ['embedded database', 'domain', 'credentials', 'db', 'env', 'errors'],
+    imports: ['embedded database', 'domain', 'credentials', 'db', 'mail', 'env', 'errors'],
   },
 ]
 

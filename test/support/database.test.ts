@@ -16,7 +16,7 @@ describe('the database of a worker', () => {
   it('has the indexes of the product', async () => {
     const { db } = testDatabase()
 
-    for (const { name, indexes } of allCollections) {
+    for (const { name, indexes } of allCollections.filter(({ indexes }) => indexes.length > 0)) {
       const existing = await db.collection(name).indexes()
       expect(existing.map(index => index.name)).toEqual(
         expect.arrayContaining(indexes.map(index => index.name)),

@@ -47,6 +47,11 @@ export async function createTestUser(options: TestUserOptions = {}): Promise<Tes
   const hash = plainPassword === null ? {} : { passwordHash: await hashPassword(plainPassword) }
   const user = storedUser({ ...hash, ...overrides })
   await (await users.openGuarded()).insertOne(user)
+  return signIn(user, plainPassword ?? '', tokenTtlSeconds)
+}
+
+/** Signs a stored user in, at the price of no hash at all. */
+export async function signIn(user: User, password: string, tokenTtlSeconds = 3_600): Promise<TestUser> {
   const now = new Date()
   const { session, refreshToken } = await startSession(user, now)
   const claims = {
@@ -57,7 +62,7 @@ export async function createTestUser(options: TestUserOptions = {}): Promise<Tes
   const token = await signAccessToken(claims, tokenTtlSeconds, now)
   return {
     user,
-    password: plainPassword ?? '',
+    password,
     token,
     refreshToken,
     sessionId: session._id,

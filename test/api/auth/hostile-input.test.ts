@@ -117,15 +117,19 @@ describe.each(declared.filter(({ declaration }) => declaration.query))(
   ({ verb, route, declaration }) => {
     const names = fieldsOf(declaration.query as z.ZodType).map(([name = '']) => name)
     const ask = (query: Record<string, string>) =>
-      call(route, verb, `${pathOf(route)}?${new URLSearchParams(query)}`, {
+      call<object>(route, verb, `${pathOf(route)}?${new URLSearchParams(query)}`, {
         headers: credentialsFor(declaration.access),
       })
 
     it('finds no more by an operator than without', async () => {
-      const { text } = await ask({})
+      const said = async (query: Record<string, string>) => ({
+        ...(await ask(query)).body,
+        requestId: undefined,
+      })
+      const without = await said({})
       for (const name of names)
         for (const operator of ['$ne', '$gt', '$regex'])
-          expect((await ask({ [`${name}[${operator}]`]: 'x' })).text).toBe(text)
+          expect(await said({ [`${name}[${operator}]`]: 'x' })).toEqual(without)
     })
 
     it.each(names)('takes no JSON for more than a text: %s', async name => {

@@ -158,6 +158,8 @@ it('takes a dynamic directory before a dynamic file beside a static one, as Verc
 it('redirects as vercel.json says, and repeated slashes to the plain path', async () => {
   expect(await answerTo('/old/5')).toBe('308 /new/5')
   expect(await answerTo('//evil.example/api?x')).toBe('308 /evil.example/api?x')
+  for (const target of ['//\\evil.example/', '///\\//evil.example/'])
+    expect(await answerTo(target)).toBe('308 /evil.example/')
 })
 
 it('adds the headers of every rule that fits, on a 404 too', async () => {

@@ -138,6 +138,38 @@ describe('the size of a body', () => {
   })
 })
 
+describe('a body that does not come', () => {
+  /** Announces a body, sends one byte of it and leaves it at that. */
+  function stall(path: string) {
+    const request = openRequest(`${dev.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-length': '1000' },
+    })
+    const answered = new Promise<number>(resolve => {
+      request.on('response', ({ statusCode = 0 }) => resolve(statusCode))
+      request.on('error', () => resolve(0))
+    })
+    request.write('a')
+    return { answered, leave: () => request.destroy() }
+  }
+
+  it('keeps nobody else waiting', async () => {
+    const stalled = Array.from({ length: 100 }, () => stall('/api/echo'))
+    for (let i = 0; i < 5; i++)
+      expect(await send('/api/echo', { method: 'POST', body: Readable.from(['b']) })).toMatchObject({
+        status: 203,
+      })
+    for (const { leave } of stalled) leave()
+    expect((await fetch(`${dev.url}/api/unread`)).status).toBe(200)
+  })
+
+  it('is waited for no longer than the function may take', async () => {
+    const { answered, leave } = stall('/api/endless')
+    expect(await answered).toBe(504)
+    leave()
+  })
+})
+
 describe('an answer', () => {
   it('is streamed as it comes', async () => {
     const reader = (await fetch(`${dev.url}/api/stream`)).body?.getReader()
