@@ -1,4 +1,5 @@
-import { MongoNetworkError } from 'mongodb'
+import { MongoError, MongoNetworkError } from 'mongodb'
+import { reasonOf } from './errors.js'
 
 /**
  * Runs a write again whose connection was cut, for one that may be repeated. The driver repeats a write itself, but of
@@ -7,7 +8,7 @@ import { MongoNetworkError } from 'mongodb'
  */
 export function despiteCut<T>(write: () => Promise<T>): Promise<T> {
   return write().catch(error => {
-    if (error instanceof MongoNetworkError) return write()
+    if (error instanceof MongoError && reasonOf(error) instanceof MongoNetworkError) return write()
     throw error
   })
 }

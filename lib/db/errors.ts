@@ -64,7 +64,7 @@ export function translateDatabaseError(error: unknown): unknown {
 }
 
 /** What a bulk failed with that never got an answer: the driver makes that its error's response. */
-function reasonOf(error: MongoError): MongoError {
+export function reasonOf(error: MongoError): MongoError {
   const response: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : undefined
   return response instanceof MongoError ? response : error
 }
