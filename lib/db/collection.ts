@@ -1,6 +1,7 @@
 import type { Collection, CreateIndexesOptions, Document, IndexSpecification } from 'mongodb'
 import type { z } from 'zod'
 import { database } from './client.js'
+import { despiteCut } from './despite-cut.js'
 import { unavailable } from './errors.js'
 
 /** An index as data. Names are given, not generated: drift between code and database is compared by name. */
@@ -47,7 +48,7 @@ export function collection<T extends Document>(definition: {
   async function createMissing(): Promise<void> {
     if (indexes.length === 0) return
     const db = await database()
-    await db.collection(name).createIndexes(indexes.map(index => ({ ...index })))
+    await despiteCut(() => db.collection(name).createIndexes(indexes.map(index => ({ ...index }))))
   }
 
   function ensureIndexes(): Promise<void> {

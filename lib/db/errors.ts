@@ -7,10 +7,11 @@ const DUPLICATE_KEY = 11000
 
 /**
  * Server codes that say "not now" rather than "not so": unreachable, shutdown, stepping down, no primary, time
- * out. Source: MongoDB's specification of retryable reads, LegacyNotPrimary (10058) and MaxTimeMSExpired (50).
+ * out. Source: MongoDB's specification of retryable reads, LegacyNotPrimary (10058) and MaxTimeMSExpired (50); then
+ * what is written but not on a majority (64, 100), and no room: a full disk (14031), Atlas over its quota (8000).
  */
 const TRANSIENT_CODES = new Set([
-  6, 7, 50, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+  6, 7, 50, 64, 89, 91, 100, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031,
 ])
 
 /** The driver's own errors, beside those of the network, for a server that is away or whose pool is exhausted. */
@@ -54,9 +55,25 @@ export function unavailable(cause: unknown): AppError {
 export function translateDatabaseError(error: unknown): unknown {
   if (error instanceof ConfigurationError) return unavailable(error)
   if (!(error instanceof MongoError)) return error
+  const reason = reasonOf(error)
   const transient =
-    error instanceof MongoNetworkError ||
-    TRANSIENT_NAMES.has(error.name) ||
-    (typeof error.code === 'number' && TRANSIENT_CODES.has(error.code))
+    reason instanceof MongoNetworkError ||
+    TRANSIENT_NAMES.has(reason.name) ||
+    codesOf(reason).some(code => TRANSIENT_CODES.has(code))
   return transient ? unavailable(error) : error
+}
+
+/** What a bulk failed with that never got an answer: the driver makes that its error's response. */
+export function reasonOf(error: MongoError): MongoError {
+  const response: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : undefined
+  return response instanceof MongoError ? response : error
+}
+
+/** A bulk names only the first of its failures at its head, and no failed write concern there. */
+function codesOf(error: MongoError): number[] {
+  const inBulk =
+    error instanceof MongoBulkWriteError
+      ? [...[error.writeErrors].flat(), error.result.getWriteConcernError()].map(failure => failure?.code)
+      : []
+  return [error.code, ...inBulk].filter(code => typeof code === 'number')
 }

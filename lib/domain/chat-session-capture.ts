@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { despiteCut } from '../db/despite-cut.js'
 import { retryUpsert } from '../db/upsert.js'
 import { invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
@@ -48,7 +49,7 @@ export async function saveChatSession(
   const open = await chatSessions.open()
   const { _id } = fresh
   const { upsertedCount } = await retryUpsert(() =>
-    open.updateOne({ _id }, appending(fresh, conversation, now), { upsert: true }),
+    despiteCut(() => open.updateOne({ _id }, appending(fresh, conversation, now), { upsert: true })),
   )
   const stored = { ...fresh, conversation, updatedAt: now }
   return { session: toPublicSession(stored), isNew: upsertedCount === 1 }

@@ -1,6 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
+import { despiteCut } from '../db/despite-cut.js'
 import { unlessTaken } from '../db/upsert.js'
 import { BhkType } from './bhk.js'
 import { Message, PublicMessage, toPublicMessages } from './conversation.js'
@@ -103,5 +104,5 @@ export async function saveLeadSession(lead: Omit<ChatSession, 'sessionId' | 'lea
     createdAt,
     updatedAt: createdAt,
   }
-  await unlessTaken(() => sessions.insertOne(session))
+  await unlessTaken(() => despiteCut(() => sessions.insertOne(session)))
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
+import { despiteCut } from '../db/despite-cut.js'
 import { onlyDuplicates } from '../db/errors.js'
 import { env } from '../env.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
@@ -168,10 +169,8 @@ async function insertNew(incoming: readonly Incoming[]): Promise<Set<number>> {
   const recorded = await events.open()
   const inserted = new Set(incoming.keys())
   try {
-    await recorded.insertMany(
-      incoming.map(({ event }) => event),
-      { ordered: false },
-    )
+    const documents = incoming.map(({ event }) => event)
+    await despiteCut(() => recorded.insertMany(documents, { ordered: false }))
   } catch (error) {
     if (!onlyDuplicates(error)) throw error
     for (const { index } of [error.writeErrors].flat()) inserted.delete(index)

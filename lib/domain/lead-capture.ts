@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { despiteCut } from '../db/despite-cut.js'
 import { unlessTaken } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
@@ -130,7 +131,7 @@ function digest(value: unknown): Buffer {
 /** The lead as it is stored: this one, or what the same submission made before. */
 async function insertOnce(lead: Lead): Promise<Lead> {
   const captured = await leads.open()
-  if (await unlessTaken(() => captured.insertOne(lead))) return lead
+  if (await unlessTaken(() => despiteCut(() => captured.insertOne(lead)))) return lead
   const stored = await captured.findOne({ _id: lead._id })
   // Deleted between the two: the next try inserts it.
   if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
+import { despiteCut } from '../db/despite-cut.js'
 import { retryUpsert } from '../db/upsert.js'
 
 /** How often one key was seen in one window of one policy. */
@@ -44,6 +45,6 @@ export async function countHit(
       // A counter lost in a crash is no loss: it need not wait for the journal as what we acknowledge does.
       { upsert: true, returnDocument: 'after', writeConcern: { w: 1, journal: false } },
     )
-  const counter = await retryUpsert(hit)
+  const counter = await retryUpsert(() => despiteCut(hit))
   return { count: counter?.count ?? 1, windowEndsAt }
 }

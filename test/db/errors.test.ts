@@ -46,13 +46,13 @@ describe('an error that says "not now"', () => {
     })
   })
 
-  // https://github.com/mongodb/specifications, retryable reads and writes; 50 is MaxTimeMSExpired.
-  it.each([6, 7, 50, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436])(
-    'is a 503 where the server says it with code %i',
-    code => {
-      expect(translateDatabaseError(serverError(code))).toBeInstanceOf(AppError)
-    },
-  )
+  // https://github.com/mongodb/specifications, retryable reads and writes; 50 is MaxTimeMSExpired, 64 and 100 are of
+  // write concerns, 14031 is OutOfDiskSpace, 8000 is Atlas's own (over its quota).
+  it.each([
+    6, 7, 50, 64, 89, 91, 100, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031,
+  ])('is a 503 where the server says it with code %i', code => {
+    expect(translateDatabaseError(serverError(code))).toBeInstanceOf(AppError)
+  })
 })
 
 describe('an error that says "not so"', () => {
@@ -86,6 +86,14 @@ describe('a bulk write', () => {
     ['the write concern as well', bulkError([11000], { code: 64 })],
   ])('that failed for %s did not', (_, error) => {
     expect(onlyDuplicates(error)).toBe(false)
+  })
+
+  it.each([
+    ['its connection', new MongoBulkWriteError(new MongoNetworkError('closed'), {} as BulkWriteResult)],
+    ['a write that came after a duplicate', bulkError([11000, 11602])],
+    ['its write concern alone', bulkError([], { code: 189 })],
+  ])('that failed for %s is a 503', (_, error) => {
+    expect(translateDatabaseError(error)).toBeInstanceOf(AppError)
   })
 })
 

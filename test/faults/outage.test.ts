@@ -1,9 +1,9 @@
 import { ObjectId } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Deployment, deploy, observeClients } from '../db/deployment.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { type Answer, adminToken, call } from '../support/request.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
-import { type Deployment, deploy, observeClients } from './deployment.js'
 
 /** What a client waits at most while the database is away. */
 const PATIENCE_MS = 3_000
