@@ -5,6 +5,7 @@ import { deleteOldEvents } from './event-retention.js'
 import { ensureAllIndexes } from './health.js'
 import { followUpPending } from './lead-follow-up.js'
 import { type Job, type MaintenanceOptions, MaintenanceReport, runJobs } from './maintenance-run.js'
+import { migrations } from './migrations.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recount } from './recount.js'
@@ -55,6 +56,9 @@ export function maintain(
 }
 
 async function recountRecentDays(now: Date): Promise<unknown> {
+  // A migration counts what it brought when all of it is there: recounted meanwhile it would count twice.
+  const unfinished = await (await migrations.open()).findOne({ state: { $ne: 'done' } })
+  if (unfinished) return { waitsForMigration: unfinished._id }
   const today = Math.floor(now.getTime() / DAY_MS) * DAY_MS
   const days = Array.from({ length: RECOUNTED_DAYS }, (_, i) => new Date(today - (i + 1) * DAY_MS))
   const mended = await Promise.all(days.map(recount))

@@ -80,6 +80,22 @@ describe('the maintenance cron', () => {
     expect(again?.result).toEqual({ mended: [] })
   })
 
+  it('recounts nothing that a migration has yet to count', async () => {
+    const run = await deploy({ CRON_SECRET })
+    const { db } = testDatabase()
+    const yesterday = new Date(Date.now() - DAY_MS)
+    await db.collection('leads').insertOne(leadOf(yesterday, {}))
+    const migrations = db.collection<{ _id: number; state: string }>('migrations')
+    await migrations.insertOne({ _id: 1, state: 'running' })
+    const counters = async () =>
+      (await run({ token: CRON_SECRET })).body.jobs.find(({ name }) => name === 'counters')?.result
+
+    expect(await counters()).toEqual({ waitsForMigration: 1 })
+    expect(await db.collection('eventcounts').countDocuments()).toBe(0)
+    await migrations.updateOne({ _id: 1 }, { $set: { state: 'done' } })
+    expect(await counters()).toMatchObject({ mended: [{ was: 0, is: 1 }] })
+  })
+
   it('does nothing while another run is at it, and says since when', async () => {
     const run = await deploy({ CRON_SECRET })
     const startedAt = new Date()
