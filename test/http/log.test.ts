@@ -225,5 +225,6 @@ function bulkDuplicateOf(value: string): MongoBulkWriteError {
   const message = `E11000 dup key: { phone: "${value}" }`
   return new MongoBulkWriteError({ code: 11000, message, writeErrors: [] }, {
     insertedCount: 0,
+    getWriteConcernError: () => undefined,
   } as MongoBulkWriteError['result'])
 }
