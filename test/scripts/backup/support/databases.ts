@@ -33,10 +33,13 @@ export async function embeddedPlace(): Promise<Place> {
   return { db: client.db('leadline'), uri: server.uri }
 }
 
-/** The database of this run's worker, with nothing in it. */
+/** The database of this run's worker, with nothing in it, and for the next test file nothing left of it. */
 export async function emptyTestPlace(): Promise<Place> {
   const { db, uri } = testDatabase()
   await db.dropDatabase()
+  onTestFinished(async () => {
+    await db.dropDatabase()
+  })
   return { db, uri }
 }
 
