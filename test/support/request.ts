@@ -29,6 +29,9 @@ export interface Answer<T> {
   body: T
 }
 
+/** Where the deployment under test says that it is. */
+const DEPLOYMENT = 'https://leadline.example'
+
 /** The bootstrap token of the deployment under test. */
 export function adminToken(): string {
   return process.env.ADMIN_TOKEN ?? ''
@@ -58,7 +61,7 @@ export async function call<T = unknown>(
     else headers.set(name, value)
   }
 
-  const request = new Request(`https://leadline.example${path}`, {
+  const request = new Request(`${DEPLOYMENT}${path}`, {
     method,
     headers,
     ...(payload !== undefined && { body: payload, duplex: 'half' }),
@@ -74,7 +77,7 @@ export async function call<T = unknown>(
 // A route that a test made or mocked is its own, and so is one that is asked for another's path.
 async function inSingleFunction(route: Fetchable & Partial<ServedRoute>, path: string): Promise<Fetchable> {
   const { findTemplate, routes } = await import('../../lib/single/routes.js')
-  const template = findTemplate(path.replace(/\?.*/s, ''))
+  const template = findTemplate(new URL(`${DEPLOYMENT}${path}`).pathname)
   if (template === undefined || template !== route.path) return route
   const deployed = await routes[template]?.()
   return deployed?.default === route ? (await import('../../lib/single/function.js')).default : route
