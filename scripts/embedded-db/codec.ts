@@ -12,8 +12,14 @@ export function decode(bytes: Uint8Array): Doc {
   return isFaithful(document) ? (document as Doc) : decodeInOrder(bytes)
 }
 
+/** The bytes of a document. Throws BSONObjectTooLarge for one that is larger by far than any that can be stored. */
 export function encode(document: object): Uint8Array {
-  return BSON.serialize(document, { ignoreUndefined: false })
+  try {
+    return BSON.serialize(document, { ignoreUndefined: false })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new CommandError('BSONObjectTooLarge', 'the document is larger than the library can write')
+  }
 }
 
 /** Cuts a run of BSON documents into one slice each. */

@@ -1,3 +1,4 @@
+import { BSON } from 'mongodb'
 import type { ChangeLog } from './change-log.js'
 import { CommandError } from './errors.js'
 import { compoundKey, indexKeys, type KeyValues, shownValues } from './index-keys.js'
@@ -5,7 +6,6 @@ import { ID_INDEX, type IndexSpec } from './index-spec.js'
 import { orderKey } from './order.js'
 import { OrderedMap } from './ordered-map.js'
 import { matches } from './predicate.js'
-import { show } from './show.js'
 import { type Doc, field, idOf, namesOf, type Value } from './values.js'
 
 /** A stored document. `document` is replaced whole, so that whoever read it before keeps a consistent one. */
@@ -67,8 +67,6 @@ export class Collection {
   constructor(
     public namespace: string,
     private readonly log: ChangeLog | undefined,
-    /** False for what stands in for a collection that nobody has made. */
-    readonly exists = true,
   ) {}
 
   get(id: Value): Entry | undefined {
@@ -192,7 +190,7 @@ export class Collection {
     const keyValue = shownValues(values, fields)
     return new CommandError(
       'DuplicateKey',
-      `E11000 duplicate key error collection: ${this.namespace} index: ${name} dup key: ${show(keyValue)}`,
+      `E11000 duplicate key error collection: ${this.namespace} index: ${name} dup key: ${BSON.EJSON.stringify(keyValue)}`,
       { keyPattern: key, keyValue },
     )
   }

@@ -2,40 +2,29 @@ const CODES = {
   InternalError: 1,
   BadValue: 2,
   FailedToParse: 9,
-  Unauthorized: 13,
   TypeMismatch: 14,
   InvalidLength: 16,
-  IllegalOperation: 20,
   NamespaceNotFound: 26,
   IndexNotFound: 27,
   PathNotViable: 28,
   ConflictingUpdateOperators: 40,
   CursorNotFound: 43,
   NamespaceExists: 48,
-  MaxTimeMSExpired: 50,
   DollarPrefixedFieldName: 52,
   InvalidIdField: 53,
   NotSingleValueField: 54,
   CommandNotFound: 59,
-  EmptyFieldName: 56,
   ImmutableField: 66,
   CannotCreateIndex: 67,
-  InvalidOptions: 72,
   InvalidNamespace: 73,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,
-  UnknownReplWriteConcern: 79,
-  OperationFailed: 96,
-  ConversionFailure: 241,
-  AmbiguousIndexKeyPattern: 181,
   CannotIndexParallelArrays: 171,
-  InvalidIndexSpecificationOption: 197,
   NotImplemented: 238,
   OutOfDiskSpace: 14031,
   BSONObjectTooLarge: 10334,
   DuplicateKey: 11000,
   Overflow: 15,
-  IDLUnknownField: 40415,
   IDLFailedToParse: 40414,
 } as const
 
@@ -44,17 +33,15 @@ type CodeName = keyof typeof CODES
 /** An error as MongoDB reports it: `code` and `codeName` are MongoDB's own; `extra` is merged into the reply. */
 export class CommandError extends Error {
   readonly code: number
-  readonly codeName: string
 
   constructor(
-    name: CodeName | number,
+    readonly codeName: CodeName,
     message: string,
     /** Merged into the reply: what a duplicate key was, for instance. */
     readonly extra: Readonly<Record<string, unknown>> = {},
   ) {
     super(message)
-    this.code = typeof name === 'number' ? name : CODES[name]
-    this.codeName = typeof name === 'number' ? `Location${name}` : name
+    this.code = CODES[codeName]
   }
 }
 

@@ -1,12 +1,24 @@
-import { CommandError } from './errors.js'
+import { CommandError, unsupported } from './errors.js'
 import { invert, orderKey, RANK } from './order.js'
-import { type Doc, docOf, field, isDoc, type Maybe, type Value } from './values.js'
+import { type Doc, docOf, field, isDoc, isNumeric, type Maybe, toNumber, type Value } from './values.js'
 
 /** One field of an index or of a sort. */
 export interface KeyField {
   path: string
   parts: readonly string[]
   direction: 1 | -1
+}
+
+/** Reads one field of an index or a sort. Refuses directions other than 1 and -1, and paths of another kind. */
+export function readKeyField(path: string, value: Value): KeyField {
+  const direction = isNumeric(value) ? toNumber(value) : 0
+  if (direction !== 1 && direction !== -1) throw unsupported(`'${value}' for '${path}' in an index or a sort`)
+  const parts = path.split('.')
+  // A number picks an array's element or a document's field, by document: too subtle to be worth it here.
+  if (parts.some(part => part === '' || part.startsWith('$') || /^\d+$/.test(part))) {
+    throw unsupported(`An index or a sort on the path '${path}'`)
+  }
+  return { path, parts, direction }
 }
 
 /** The values of one index key, a missing field being `undefined`, or `EMPTY` for an array without elements. */

@@ -1,7 +1,6 @@
-import { BSONRegExp, MaxKey, MinKey } from 'mongodb'
 import { invert, orderKey, rank } from './order.js'
 import { conjuncts, type Filter, type Leaf } from './predicate.js'
-import { isNumeric, toNumber, type Value } from './values.js'
+import type { Value } from './values.js'
 
 /** Above every continuation of a key: keys consist of one-byte characters. */
 export const AFTER = '\u0100'
@@ -42,16 +41,12 @@ export function intervalsOf({ operator, operand }: Leaf): Interval[] | undefined
     case '$eq':
       return Array.isArray(operand) ? undefined : [point(operand)]
     case '$in':
-      return (operand as Value[]).some(value => Array.isArray(value) || value instanceof BSONRegExp)
-        ? undefined
-        : union((operand as Value[]).map(point))
+      return (operand as Value[]).some(Array.isArray) ? undefined : union((operand as Value[]).map(point))
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
       return rangeOf(operator, operand)
-    case '$regex':
-      return prefixOf(operand as BSONRegExp)
     default:
       return undefined
   }
@@ -107,27 +102,13 @@ function union(intervals: Interval[]): Interval[] {
 
 /** The keys of one type that a range operator allows. */
 export function rangeOf(operator: '$gt' | '$gte' | '$lt' | '$lte', operand: Value): Interval[] | undefined {
-  if (Array.isArray(operand) || operand instanceof MinKey || operand instanceof MaxKey) return undefined
+  if (Array.isArray(operand)) return undefined
   const inclusive = operator.endsWith('e')
-  if (operand === null || (isNumeric(operand) && Number.isNaN(toNumber(operand)))) {
-    return inclusive ? [point(operand)] : []
-  }
   const { low, high } = point(operand)
   const type = String.fromCharCode(rank(operand))
   if (operator.startsWith('$g')) return [{ low: inclusive ? low : high, high: type + AFTER }]
-  return [{ low: type, high: inclusive ? high : low }]
-}
-
-/** A pattern that begins with `^` and plain characters finds only what begins with them, or is the pattern itself. */
-function prefixOf(pattern: BSONRegExp): Interval[] | undefined {
-  const plain = /^\^((?:[\w :/@-]|\\[.+\-/@])+)/.exec(pattern.pattern)
-  if (!plain?.[1] || pattern.options !== '' || pattern.pattern.includes('|')) return undefined
-  const isRepeated = /^[*?{]/.test(pattern.pattern.slice(plain[0].length))
-  const prefix = plain[1].replaceAll('\\', '').slice(0, isRepeated ? -1 : undefined)
-  if (prefix === '') return undefined
-  // The prefix itself is the least of them. Without the end of its key it would look like one value.
-  const low = orderKey(prefix)
-  return [{ low, high: low.slice(0, -1) + AFTER }, point(pattern)]
+  // The least key of the type has the NUL. Without it two ranges that make up the type would look like one value.
+  return [{ low: `${type}\0`, high: inclusive ? high : low }]
 }
 
 function alternatives(branches: readonly Filter[]): Map<string, Interval[]> {

@@ -12,58 +12,14 @@ import {
   type Value,
 } from './values.js'
 
-/** What any command may carry without a change to its result. */
-const GENERIC = new Set([
-  '$db',
-  '$clusterTime',
-  '$readPreference',
-  'apiDeprecationErrors',
-  'apiStrict',
-  'apiVersion',
-  'comment',
-  'lsid',
-  'maxTimeMS',
-  'readConcern',
-  'writeConcern',
-])
-
-/** What MongoDB knows and this server does not; an unknown name is an error of its own. */
-const REFUSED = new Set([
-  'c',
-  'awaitData',
-  'bypassDocumentValidation',
-  'capped',
-  'changeStreamPreAndPostImages',
-  'clusteredIndex',
-  'collation',
-  'collectionUUID',
-  'commitQuorum',
-  'encryptionInformation',
-  'exchange',
-  'idIndex',
-  'let',
-  'max',
-  'min',
-  'oplogReplay',
-  'rawData',
-  'returnKey',
-  'sampleRate',
-  'showRecordId',
-  'size',
-  'storageEngine',
-  'tailable',
-  'timeseries',
-  'validationAction',
-  'validationLevel',
-  'validator',
-  'viewOn',
-])
+/** What any command may carry without a change to its result. `maxTimeMS` ends nothing early. */
+const GENERIC = ['$db', '$readPreference', 'comment', 'lsid', 'maxTimeMS', 'writeConcern']
 
 /** The fields of a command or of one of its statements, read with MongoDB's type errors. */
 export class Options {
   /**
-   * Throws for a field that is not in `known`: NotImplemented for MongoDB's own, else IDLUnknownField (40415). For a
-   * part of a command `required` names the fields that have to be there (40414); without it, it is a whole command.
+   * Refuses a field that is not in `known` unless it switches something off. For a part of a command `required` names
+   * the fields that have to be there (40414); without it, it is a whole command.
    */
   constructor(
     private readonly where: string,
@@ -72,12 +28,8 @@ export class Options {
     required?: readonly string[],
   ) {
     for (const [name, value] of fieldsOf(fields)) {
-      if (known.includes(name) || (!required && GENERIC.has(name))) continue
-      if (REFUSED.has(name)) {
-        if (value !== false && value !== null) throw unsupported(`The option '${name}' of ${where}`)
-      } else {
-        throw new CommandError('IDLUnknownField', `BSON field '${where}.${name}' is an unknown field.`)
-      }
+      if (known.includes(name) || (!required && GENERIC.includes(name))) continue
+      if (value !== false && value !== null) throw unsupported(`The option '${name}' of ${where}`)
     }
     for (const name of required ?? []) this.required(name)
   }
@@ -140,7 +92,7 @@ export class Options {
     if (!isNumeric(value)) return this.mistyped(name, value, 'long')
     const number = Math.trunc(toNumber(value))
     if (number >= 0) return number
-    throw new CommandError(51024, `BSON field '${name}' value must be >= 0, actual value '${number}'`)
+    throw new CommandError('BadValue', `BSON field '${name}' value must be >= 0, actual value '${number}'`)
   }
 
   private mistyped(name: string, value: Value, expected: string): never {

@@ -1,163 +1,173 @@
-import type { Collection, Entry } from './collection.js'
+import { Double, Int32 } from 'mongodb'
+import type { Collection } from './collection.js'
 import { CommandError, unsupported } from './errors.js'
-import { type Context, compileExpression, declare } from './expression/expression.js'
-import { Execution, type Query } from './query.js'
-import { countOf, documentOf, refuseStage, STAGES, type Stage, stageOf } from './stages.js'
+import { compileExpression, type Expression } from './expression.js'
+import { arithmetic } from './numbers.js'
+import { extreme, orderKey } from './order.js'
+import { matches, parseFilter } from './predicate.js'
+import { Execution } from './query.js'
 import { changed } from './update-path.js'
-import { type Doc, docOf, field, fieldsOf, isDoc, type Maybe, namesOf, plain, type Value } from './values.js'
+import {
+  type Doc,
+  docOf,
+  field,
+  fieldsOf,
+  isDoc,
+  isNumeric,
+  isTruthy,
+  type Maybe,
+  type Numeric,
+  namesOf,
+  plain,
+  toNumber,
+  type Value,
+} from './values.js'
 
-/** How a pipeline reaches the other collections of its database. */
-export type Read = (collection: string) => Collection
+type Stage = (input: Iterable<Doc>) => Iterable<Doc>
 
 /** A pipeline ready to run: what the indexes can answer as a query, then the rest stage by stage. */
 export interface Pipeline {
   execution: Execution
-  /** The stages left after the query; with none, the results are stored documents as they are. */
   rest: Stage[]
   /** The same as they were given. */
   restGiven: readonly Value[]
 }
 
-/** Splits a pipeline after the `$match`, `$sort`, `$skip` and `$limit` at its start. Throws what its stages throw. */
-export function planPipeline(
-  collection: Collection,
-  stages: readonly Value[],
-  context: Context,
-  read: Read,
-  options: Pick<Query, 'hint' | 'deadline'> = {},
-): Pipeline {
-  const { query, used } = leadingQuery(stages)
-  const restGiven = stages.slice(used)
-  const rest = restGiven.map(stage => compileStage(stage, context, read))
-  return { execution: new Execution(collection, { ...query, ...options }, context), rest, restGiven }
+/** Splits a pipeline behind the `$match` and `$limit` at its start. Throws what its stages throw. */
+export function planPipeline(collection: Collection, stages: readonly Value[]): Pipeline {
+  const named = stages.map(stageOf)
+  const [match, limit] = named[0]?.name === '$match' ? named : [undefined, ...named]
+  const query = {
+    filter: match ? documentOf(match) : {},
+    limit: limit?.name === '$limit' ? limitOf(limit) : 0,
+  }
+  const used = (match ? 1 : 0) + (query.limit ? 1 : 0)
+  return {
+    execution: new Execution(collection, query),
+    rest: named.slice(used).map(stage => (STAGES[stage.name] ?? refuse)(stage)),
+    restGiven: stages.slice(used),
+  }
 }
 
+/** The documents that come out at the end. */
 export function runPipeline({ execution, rest }: Pipeline): Iterable<Doc> {
-  return rest.reduce<Iterable<Doc>>((input, stage) => stage(input), documents(execution.run()))
+  const found = execution.run()
+  const documents = (function* () {
+    for (const { document } of found) yield document
+  })()
+  return rest.reduce<Iterable<Doc>>((input, stage) => stage(input), documents)
 }
 
-function* documents(found: Iterable<{ entry: Entry }>): Generator<Doc> {
-  for (const { entry } of found) yield entry.document
+interface NamedStage {
+  name: string
+  operand: Value
 }
 
-function leadingQuery(stages: readonly Value[]): { query: Query; used: number } {
-  const filters: Doc[] = []
-  const query: Query = { filter: {} }
-  let used = 0
-  for (const stage of stages) {
-    const [name, operand] = stageOf(stage)
-    const isSorted = query.sort !== undefined || query.skip !== undefined
-    if (query.limit !== undefined) break
-    if (name === '$match' && !isSorted) filters.push(documentOf(name, operand))
-    else if (name === '$sort' && !isSorted && isDoc(operand) && namesOf(operand).length > 0)
-      query.sort = operand
-    else if (name === '$skip' && query.skip === undefined) query.skip = countOf(name, operand)
-    else if (name === '$limit' && countOf(name, operand) > 0) query.limit = countOf(name, operand)
-    else break
-    used++
-  }
-  query.filter = filters.length === 1 ? (filters[0] as Doc) : filters.length > 1 ? { $and: filters } : {}
-  return { query, used }
+const STAGES: Readonly<Partial<Record<string, (stage: NamedStage) => Stage>>> = {
+  $match: stage => {
+    const filter = parseFilter(documentOf(stage))
+    return function* (input) {
+      for (const document of input) if (matches(filter, document)) yield document
+    }
+  },
+  $unwind: unwind,
+  $group: group,
 }
 
-function compileStage(stage: Value, context: Context, read: Read): Stage {
-  const [name, operand] = stageOf(stage)
-  if (name === '$lookup') return lookup(documentOf(name, operand), context, read)
-  if (name === '$facet') return facet(documentOf(name, operand), context, read)
-  if (name === '$unionWith') return unionWith(operand, context, read)
-  const make = Object.hasOwn(STAGES, name) ? STAGES[name] : undefined
-  return make ? make(operand, context) : refuseStage(name)
+function refuse({ name }: NamedStage): never {
+  throw unsupported(`The stage ${name} at this place`)
 }
 
-function facet(spec: Doc, context: Context, read: Read): Stage {
-  const branches = fieldsOf(spec).map(([name, stages]) => {
-    if (!Array.isArray(stages))
-      throw new CommandError(40170, `arguments to $facet must be arrays, ${name} is not`)
-    const names = stages.map(stage => stageOf(stage)[0])
-    if (names.includes('$facet'))
-      throw new CommandError(40600, '$facet is not allowed to be used within a $facet stage')
-    return { name, stages: stages.map(stage => compileStage(stage, context, read)) }
-  })
-  if (branches.length === 0)
-    throw new CommandError(40169, 'the $facet specification must be a non-empty object')
-  return input => {
-    const all = [...input]
-    const run = (stages: Stage[]) => [...stages.reduce<Iterable<Doc>>((before, stage) => stage(before), all)]
-    return [docOf(branches.map(({ name, stages }) => [name, run(stages)]))]
-  }
+function stageOf(stage: Value): NamedStage {
+  const [name, ...others] = isDoc(stage) ? namesOf(stage) : []
+  if (isDoc(stage) && name?.startsWith('$') && others.length === 0)
+    return { name, operand: field(stage, name) as Value }
+  throw new CommandError(
+    'FailedToParse',
+    'A pipeline stage specification object must contain exactly one field.',
+  )
 }
 
-function unionWith(operand: Value, context: Context, read: Read): Stage {
-  const spec = typeof operand === 'string' ? { coll: operand } : documentOf('$unionWith', operand)
-  const { coll, pipeline = [], ...others } = plain(spec)
-  refuseOthers('$unionWith', others)
-  const stages = pipeline as Value[]
-  const other = String(coll)
-  planPipeline(read(other), stages, context, read)
-  return function* (input) {
-    yield* input
-    yield* runPipeline(planPipeline(read(other), stages, context, read))
-  }
+function documentOf({ name, operand }: NamedStage): Doc {
+  if (isDoc(operand)) return operand
+  throw new CommandError('FailedToParse', `the ${name} specification must be an object`)
 }
 
-function lookup(spec: Doc, context: Context, read: Read): Stage {
-  const { from, as, localField, foreignField, let: bindings = {}, pipeline, ...others } = plain(spec)
-  refuseOthers('$lookup', others)
-  if (
-    typeof from !== 'string' ||
-    typeof as !== 'string' ||
-    !isDoc(bindings) ||
-    !(pipeline === undefined || Array.isArray(pipeline))
-  ) {
-    throw new CommandError(
-      'FailedToParse',
-      '$lookup needs from and as as strings, let and pipeline of their types',
-    )
+function limitOf({ operand }: NamedStage): number {
+  const limit = isNumeric(operand) ? toNumber(operand) : 0
+  if (Number.isInteger(limit) && limit > 0) return limit
+  throw new CommandError('BadValue', 'the limit must be a positive whole number')
+}
+
+function unwind(stage: NamedStage): Stage {
+  const { path, preserveNullAndEmptyArrays, ...others } = plain(documentOf(stage))
+  if (typeof path !== 'string' || !path.startsWith('$') || Object.keys(others).length > 0) {
+    throw unsupported('An $unwind with other options than path and preserveNullAndEmptyArrays')
   }
-  if ((localField === undefined) !== (foreignField === undefined)) {
-    throw new CommandError('FailedToParse', '$lookup requires both or neither of localField and foreignField')
-  }
-  if (localField === undefined && pipeline === undefined) {
-    throw new CommandError('FailedToParse', '$lookup requires a pipeline, or localField and foreignField')
-  }
-  let inner = context
-  const variables = fieldsOf(bindings).map(([name, value]) => {
-    const variable = declare(inner, name)
-    inner = variable.inner
-    return { assign: variable.assign, value: compileExpression(value, context) }
-  })
-  const localParts = typeof localField === 'string' ? localField.split('.') : undefined
-  const own = pipeline ?? []
-  planPipeline(read(from), own, inner, read)
+  const parts = path.slice(1).split('.')
+  const keepsEmpty = isTruthy(preserveNullAndEmptyArrays)
   return function* (input) {
     for (const document of input) {
-      const values = variables.map(({ value }) => value(document))
-      for (const [index, { assign }] of variables.entries()) assign(values[index])
-      const joined = localParts ? [{ $match: joinFilter(document, localParts, String(foreignField)) }] : []
-      const found = [...runPipeline(planPipeline(read(from), [...joined, ...own], inner, read))]
-      yield changed(document, { parts: as.split('.'), apply: () => found, creates: true })
+      const value = valueAt(document, parts)
+      const place = (element: Maybe) => changed(document, { parts, apply: () => element, creates: false })
+      if (Array.isArray(value) && value.length > 0) for (const element of value) yield place(element)
+      else if (Array.isArray(value)) {
+        if (keepsEmpty) yield place(undefined)
+      } else if (keepsEmpty || (value !== undefined && value !== null)) yield document
     }
   }
 }
 
-/** Equality with the local value; with any element of an array; with null or missing where there is none. */
-function joinFilter(document: Doc, parts: readonly string[], foreignField: string): Doc {
-  const values = [...localValues(document, parts, 0)]
-  if (values.length === 0) values.push(null)
-  return { [foreignField]: values.length === 1 ? { $eq: values[0] as Value } : { $in: values } }
+function valueAt(document: Doc, parts: readonly string[]): Maybe {
+  let value: Maybe = document
+  for (const part of parts) value = isDoc(value) ? field(value, part) : undefined
+  return value
 }
 
-function* localValues(value: Maybe, parts: readonly string[], depth: number): Generator<Value> {
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      if (depth === parts.length) yield element
-      else if (isDoc(element)) yield* localValues(element, parts, depth)
+/** What one field of a `$group` makes of what it had before, if anything, and the next value. */
+type Accumulate = (before: Maybe, value: Maybe) => Maybe
+
+const ACCUMULATORS: Readonly<Partial<Record<string, Accumulate>>> = {
+  $sum: (before, value) => sum((before as Numeric | undefined) ?? new Int32(0), value),
+  $min: (before, value) => extreme([before, value], -1),
+  $max: (before, value) => extreme([before, value], 1),
+  $first: (before, value) => (before === undefined ? (value ?? null) : before),
+}
+
+/** Adds what is a number. Fractions are refused: MongoDB carries the error of each addition along. */
+function sum(total: Numeric, value: Maybe): Numeric {
+  if (!isNumeric(value)) return total
+  if (value instanceof Double && !Number.isSafeInteger(value.value)) throw unsupported('A fraction in $sum')
+  return arithmetic(total, '+', value)
+}
+
+function group(stage: NamedStage): Stage {
+  const { _id, ...gathered } = plain(documentOf(stage))
+  if (_id === undefined) throw new CommandError('FailedToParse', 'a group specification must include an _id')
+  const id = compileExpression(_id)
+  const fields = fieldsOf(gathered).map(([name, spec]) => ({ name, ...accumulatorOf(name, spec) }))
+  return input => {
+    const groups = new Map<string, { id: Value; values: Maybe[] }>()
+    for (const document of input) {
+      const value = id(document) ?? null
+      const key = orderKey(value)
+      const found = groups.get(key) ?? { id: value, values: [] }
+      groups.set(key, found)
+      for (const [at, { accumulate, expression }] of fields.entries()) {
+        found.values[at] = accumulate(found.values[at], expression(document))
+      }
     }
-  } else if (depth === parts.length || value === undefined) yield value ?? null
-  else yield* localValues(isDoc(value) ? field(value, parts[depth] as string) : undefined, parts, depth + 1)
+    return Array.from(groups.values(), ({ id, values }) =>
+      docOf([['_id', id], ...fields.map(({ name }, at): [string, Value] => [name, values[at] ?? null])]),
+    )
+  }
 }
 
-function refuseOthers(stage: string, others: object): void {
-  const [strange] = Object.keys(others)
-  if (strange !== undefined) throw unsupported(`The option '${strange}' of ${stage}`)
+function accumulatorOf(name: string, spec: Value): { accumulate: Accumulate; expression: Expression } {
+  const [operator = '', ...others] = isDoc(spec) ? namesOf(spec) : []
+  const accumulate = operator.startsWith('$') ? ACCUMULATORS[operator] : undefined
+  if (!isDoc(spec) || !accumulate || others.length > 0 || name.includes('.')) {
+    throw unsupported(`The accumulator ${name}: ${[operator, ...others]}`)
+  }
+  return { accumulate, expression: compileExpression(field(spec, operator) as Value) }
 }

@@ -1,5 +1,4 @@
 import type { Collection, Entry, Index } from './collection.js'
-import { CommandError } from './errors.js'
 import type { KeyField } from './index-keys.js'
 import type { IndexSpec } from './index-spec.js'
 import {
@@ -17,7 +16,7 @@ import {
 } from './intervals.js'
 import { equal } from './order.js'
 import { conjuncts, type Filter, type Leaf } from './predicate.js'
-import { isDoc, isNumeric, toNumber, type Value } from './values.js'
+import type { Value } from './values.js'
 
 /** How many documents and keys have been looked at. */
 export interface Effort {
@@ -42,7 +41,6 @@ interface Wish {
   sort: readonly KeyField[]
   /** How many documents are wanted, with those skipped; undefined for all. */
   wanted: number | undefined
-  hint: Value | undefined
 }
 
 /** More combinations of `$in` values than this are not scanned one by one, or not side by side. */
@@ -72,44 +70,30 @@ interface Candidate extends Order {
   keys: number
 }
 
-/**
- * Chooses an index by how many of its keys would have to be read, or a scan where none helps. Throws BadValue for a
- * hint at an index that is not there or cannot answer.
- */
-export function choosePlan(collection: Collection, { filter, sort, wanted, hint }: Wish): Plan {
-  if (!collection.exists) return scanAll(collection, sort, false)
-  const natural = isDoc(hint) && '$natural' in hint ? hint.$natural : undefined
-  if (natural !== undefined) return scanAll(collection, sort, isNumeric(natural) && toNumber(natural) < 0)
+/** Chooses an index by how many of its keys would have to be read, or a scan where none helps. */
+export function choosePlan(collection: Collection, { filter, sort, wanted }: Wish): Plan {
   const parts = conjuncts(filter)
-  if (hint === undefined) {
-    const id = parts.find(part => part.kind === 'leaf' && part.path === '_id' && part.operator === '$eq')
-    if (id?.kind === 'leaf' && !Array.isArray(id.operand)) return findById(collection, id.operand)
-  }
-  const hinted = hint === undefined ? undefined : hintedIndex(collection, hint)
+  const id = parts.find(part => part.kind === 'leaf' && part.path === '_id' && part.operator === '$eq')
+  if (id?.kind === 'leaf' && !Array.isArray(id.operand)) return findById(collection, id.operand)
   const bounds = boundsOf(filter)
   const candidates: Candidate[] = []
-  for (const index of hinted ? [hinted] : collection.indexes.values()) {
-    if (!isImplied(index.spec, parts, bounds)) continue
+  for (const index of collection.indexes.values()) {
+    if (!isImplied(index.spec, parts, bounds) || !holdsAll(index.spec, bounds)) continue
     const candidate = candidateFor(index, bounds, sort)
-    const useful = candidate.bounded > 0 || (sort.length > 0 && candidate.sorted)
-    if (hinted || (useful && holdsAll(index.spec, bounds))) candidates.push(candidate)
-  }
-  if (hinted && candidates.length === 0) {
-    throw new CommandError('BadValue', 'bad hint: the index does not hold every document of the query')
+    if (candidate.bounded > 0 || (sort.length > 0 && candidate.sorted)) candidates.push(candidate)
   }
   const best = cheapest(candidates, sort.length > 0, wanted)
-  return best ? alongIndex(best) : scanAll(collection, sort, false)
+  return best ? alongIndex(best) : scanAll(collection, sort)
 }
 
-function scanAll(collection: Collection, sort: readonly KeyField[], backward: boolean): Plan {
+function scanAll(collection: Collection, sort: readonly KeyField[]): Plan {
   return {
     index: undefined,
-    backward,
+    backward: false,
     sorted: sort.length === 0,
     merged: false,
     *candidates(effort) {
-      const entries = collection.entries.values()
-      for (const entry of backward ? [...entries].reverse() : entries) {
+      for (const entry of collection.entries.values()) {
         effort.documents++
         yield entry
       }
@@ -191,16 +175,6 @@ function* mergedEntries(
     heads.splice(heads.indexOf(first), 1)
     first.advance()
   }
-}
-
-function hintedIndex(collection: Collection, hint: Value): Index {
-  for (const index of collection.indexes.values()) {
-    if (hint === index.spec.name || (isDoc(hint) && equal(hint, index.spec.key))) return index
-  }
-  throw new CommandError(
-    'BadValue',
-    'error processing query: hint provided does not correspond to an existing index',
-  )
 }
 
 /** Whether every document that the query can match satisfies a partial index's filter. */

@@ -1,6 +1,6 @@
 import type { ChangeLog } from './change-log.js'
 import { Collection } from './collection.js'
-import { CommandError, unsupported } from './errors.js'
+import { CommandError } from './errors.js'
 import type { IndexSpec } from './index-spec.js'
 
 /** All databases of the server. Whatever it changes it tells the log, with the way back. */
@@ -77,25 +77,6 @@ export class Store {
     for (const name of names) collection.indexes.delete(name)
     this.log?.note({ op: 'dropIndexes', ns: collection.namespace, names: [...names] }, () => {
       for (const spec of specs) collection.addIndex(spec)
-    })
-  }
-
-  /** Gives a collection another name. Throws NamespaceNotFound and NamespaceExists. */
-  rename(from: string, to: string, dropTarget: boolean): void {
-    const [source, target] = [splitNamespace(from), splitNamespace(to)]
-    const collection = this.find(...source)
-    if (!collection) throw new CommandError('NamespaceNotFound', `Source collection ${from} does not exist`)
-    if (source[0] !== target[0]) throw unsupported('Renaming a collection into another database')
-    checkNamespace(...target)
-    const replaced = this.find(...target)
-    if (from === to) throw new CommandError('IllegalOperation', "Can't rename a collection to itself")
-    if (replaced && !dropTarget) throw new CommandError('NamespaceExists', 'target namespace exists')
-    this.dropNamespace(from)
-    this.attach(collection, to)
-    this.log?.note({ op: 'rename', ns: from, to }, () => {
-      this.dropNamespace(to)
-      this.attach(collection, from)
-      if (replaced) this.attach(replaced)
     })
   }
 

@@ -1,18 +1,17 @@
 import {
-  Binary,
-  BSONRegExp,
-  BSONSymbol,
-  Code,
+  type Binary,
+  type BSONRegExp,
+  type BSONSymbol,
+  type Code,
   Decimal128,
   Double,
   Int32,
   Long,
   type MaxKey,
-  MinKey,
-  ObjectId,
+  type MinKey,
+  type ObjectId,
   Timestamp,
 } from 'mongodb'
-import { CommandError } from './errors.js'
 
 export type Numeric = Int32 | Double | Long | Decimal128
 
@@ -47,32 +46,6 @@ interface Plain {
 /** A value that may be missing, which MongoDB tells apart from null. */
 export type Maybe = Value | undefined
 
-/** Type names as `$type` spells them, with their BSON numbers. */
-export const TYPE_NUMBERS = {
-  double: 1,
-  string: 2,
-  object: 3,
-  array: 4,
-  binData: 5,
-  undefined: 6,
-  objectId: 7,
-  bool: 8,
-  date: 9,
-  null: 10,
-  regex: 11,
-  javascript: 13,
-  symbol: 14,
-  javascriptWithScope: 15,
-  int: 16,
-  timestamp: 17,
-  long: 18,
-  decimal: 19,
-  minKey: -1,
-  maxKey: 127,
-} as const
-
-export type TypeName = keyof typeof TYPE_NUMBERS
-
 export function isDoc(value: unknown): value is Doc {
   if (typeof value !== 'object' || value === null) return false
   return Object.getPrototypeOf(value) === Object.prototype || value instanceof Map
@@ -83,25 +56,17 @@ export function isNumeric(value: Maybe): value is Numeric {
   return value instanceof Long && !(value instanceof Timestamp)
 }
 
-/** The BSON type of a value; `undefined` stands for missing. */
-export function typeOf(value: Maybe): TypeName {
-  if (value === undefined) return 'undefined'
-  if (value === null) return 'null'
-  if (typeof value === 'string') return 'string'
-  if (typeof value === 'boolean') return 'bool'
+export function isNaNValue(value: Maybe): boolean {
+  return isNumeric(value) && Number.isNaN(toNumber(value))
+}
+
+/** What a value is called in an error. */
+export function typeOf(value: Maybe): string {
+  if (value === undefined) return 'missing value'
+  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value
   if (Array.isArray(value)) return 'array'
-  if (isDoc(value)) return 'object'
-  if (value instanceof Int32) return 'int'
-  if (value instanceof Double) return 'double'
   if (value instanceof Date) return 'date'
-  if (value instanceof ObjectId) return 'objectId'
-  if (value instanceof Long) return value instanceof Timestamp ? 'timestamp' : 'long'
-  if (value instanceof Decimal128) return 'decimal'
-  if (value instanceof Binary) return 'binData'
-  if (value instanceof BSONRegExp) return 'regex'
-  if (value instanceof BSONSymbol) return 'symbol'
-  if (value instanceof Code) return value.scope ? 'javascriptWithScope' : 'javascript'
-  return value instanceof MinKey ? 'minKey' : 'maxKey'
+  return isDoc(value) ? 'document' : value._bsontype
 }
 
 /** An own field. Plain access would find `constructor` and the like on the prototype. */
@@ -164,17 +129,4 @@ export function isTruthy(value: Maybe): boolean {
 export function toNumber(value: Numeric): number {
   if (value instanceof Int32 || value instanceof Double) return value.value
   return value instanceof Long ? value.toNumber() : Number(value.toString())
-}
-
-/** The date of a computed time in milliseconds. Throws where JavaScript has no such date. */
-export function dateAt(time: number): Date {
-  const date = new Date(Math.round(time))
-  if (!Number.isNaN(date.getTime())) return date
-  throw new CommandError('Overflow', `${time} milliseconds are no date that the embedded database can hold`)
-}
-
-/** A whole number as the smallest BSON type that a MongoDB server would choose: int, else long, else double. */
-export function fromInteger(value: number): Numeric {
-  if (value >= -2147483648 && value <= 2147483647) return new Int32(value)
-  return Number.isSafeInteger(value) ? Long.fromNumber(value) : new Double(value)
 }

@@ -40,7 +40,7 @@ describe('limits', () => {
     await expect(rows.updateOne({ _id: 1 }, { $set: { b: 1 } })).rejects.toMatchObject({ code: 10334 })
     expect(await rows.countDocuments({ b: 1 })).toBe(0)
     await rows.insertOne({ _id: 2, a: largest.slice(0, -20) })
-    const growing = rows.updateOne({ _id: 2 }, [{ $set: { b: { $concat: ['$a', '$a'] } } }])
+    const growing = rows.updateOne({ _id: 2 }, [{ $set: { b: ['$a', '$a'] } }])
     await expect(growing).rejects.toMatchObject({ code: 10334 })
     await expect(
       rows.updateOne({ a: `${largest}xxx` }, { $set: { b: 1 } }, { upsert: true }),
@@ -80,12 +80,5 @@ describe('limits', () => {
     }
     const kept = Array.from({ length: 1000 }, (_, n) => n).filter(n => n < 100 || n >= 900)
     expect(seen).toEqual(kept)
-  })
-
-  it('gives up at maxTimeMS with code 50', async () => {
-    await rows.insertMany(Array.from({ length: 20_000 }, (_, n) => ({ _id: n, text: `${n}`.repeat(100) })))
-    const long = { $expr: { $gt: [{ $strLenCP: '$text' }, 1_000_000] } }
-    const slow = rows.find(long, { maxTimeMS: 1 })
-    await expect(slow.toArray()).rejects.toMatchObject({ code: 50 })
   })
 })

@@ -1,15 +1,4 @@
-import {
-  Binary,
-  BSONRegExp,
-  Decimal128,
-  Double,
-  Int32,
-  Long,
-  MaxKey,
-  MinKey,
-  ObjectId,
-  Timestamp,
-} from 'mongodb'
+import { Binary, Decimal128, Double, Int32, Long, MinKey, ObjectId } from 'mongodb'
 import { describe, expect, it } from 'vitest'
 import { compare, invert, orderKey } from '../../scripts/embedded-db/order.js'
 import type { Value } from '../../scripts/embedded-db/values.js'
@@ -17,40 +6,26 @@ import type { Value } from '../../scripts/embedded-db/values.js'
 const int = (value: number) => new Int32(value)
 const double = (value: number) => new Double(value)
 const long = (text: string) => Long.fromString(text)
-const decimal = (text: string) => Decimal128.fromString(text)
 
 /** Each line equal in itself and below the next. */
 const ASCENDING: Value[][] = [
-  [new MinKey()],
   [null],
-  [double(Number.NaN), decimal('NaN')],
-  [double(Number.NEGATIVE_INFINITY), decimal('-Infinity')],
-  [decimal('-1E6000')],
+  [double(Number.NaN)],
+  [double(Number.NEGATIVE_INFINITY)],
   [double(-Number.MAX_VALUE)],
-  [long('-9223372036854775808'), double(-(2 ** 63)), decimal('-9223372036854775808')],
-  [long('-9223372036854775807')],
-  [long('-9007199254740993'), decimal('-9007199254740993')],
-  [long('-9007199254740992'), double(-9007199254740992)],
-  [int(-1), long('-1'), double(-1), decimal('-1.000')],
-  [decimal('-1E-6000')],
-  [int(0), long('0'), double(0), double(-0), decimal('0'), decimal('-0E+5')],
-  [decimal('1E-6000')],
+  [double(-(2 ** 63))],
+  [long('-9007199254740991'), double(-9007199254740991)],
+  [int(-1), long('-1'), double(-1)],
+  [int(0), long('0'), double(0), double(-0)],
   [double(Number.MIN_VALUE)],
-  [decimal('0.1')],
-  // The double 0.1 is a little more than a tenth.
   [double(0.1)],
-  [decimal('0.1000000000000000055511151231257828')],
-  [double(1.5), decimal('1.5')],
-  [int(2), long('2'), double(2), decimal('2.0')],
-  [long('9007199254740992'), double(9007199254740992)],
-  [long('9007199254740993')],
-  [decimal('9007199254740993.5')],
-  [long('9007199254740994'), double(9007199254740994)],
-  [long('9223372036854775807')],
+  [double(1.5)],
+  [int(2), long('2'), double(2)],
+  [long('9007199254740991'), double(9007199254740991)],
+  [double(9007199254740994)],
   [double(2 ** 63)],
   [double(Number.MAX_VALUE)],
-  [decimal('1E6000')],
-  [double(Number.POSITIVE_INFINITY), decimal('Infinity')],
+  [double(Number.POSITIVE_INFINITY)],
   [''],
   ['\0'],
   ['\0a'],
@@ -78,9 +53,6 @@ const ASCENDING: Value[][] = [
   [[int(1), int(0)]],
   [[int(2)]],
   [['a']],
-  [new Binary(Buffer.from([9]))],
-  [new Binary(Buffer.from([1, 1]))],
-  [new Binary(Buffer.from([1, 1]), 5)],
   [new ObjectId('000000000000000000000001')],
   [new ObjectId('ff0000000000000000000000')],
   [false],
@@ -90,11 +62,6 @@ const ASCENDING: Value[][] = [
   [new Date(0)],
   [new Date(1)],
   [new Date(2 ** 32)],
-  [new Timestamp({ t: 1, i: 2 })],
-  [new Timestamp({ t: 4_000_000_000, i: 0 })],
-  [new BSONRegExp('a', 'i')],
-  [new BSONRegExp('b', '')],
-  [new MaxKey()],
 ]
 
 const LINES = ASCENDING.flatMap((line, place) => line.map(value => ({ place, value })))
@@ -124,5 +91,15 @@ describe('the order of values', () => {
     const keys = [...new Set(LINES.map(({ value }) => orderKey(value)))]
     const begun = keys.filter(key => keys.some(other => other !== key && other.startsWith(key)))
     expect(begun).toEqual([])
+  })
+
+  it('has no place for what Leadline only stores', () => {
+    const stored = [
+      Decimal128.fromString('1'),
+      long('9007199254740993'),
+      new Binary(Buffer.from([1])),
+      new MinKey(),
+    ]
+    for (const value of stored) expect(() => orderKey(value)).toThrow('in a comparison, a sort or an index')
   })
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import type { KeptPair } from '../../lib/domain/free-form.js'
 import { headKeyOf } from '../../lib/domain/lead-follow-up.js'
 import { matchingSearch, SearchText } from '../../lib/domain/lead-search.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
@@ -77,19 +78,18 @@ describe('the fixture', () => {
   it('is stored as capture would have stored it', PATIENCE, async () => {
     await migrate('--from', legacyFiles(), '--apply')
 
-    const kept = (key: string, value?: unknown) =>
-      stored('leads').findOne({
-        'metadata.legacy': { $elemMatch: { key, ...(value !== undefined && { value }) } },
-      })
-    expect(await kept('$where', 'x')).toMatchObject({ metadata: { projectId: 'lakeview.example.com' } })
-    expect(await kept('a.b', 1)).toBeTruthy()
-    const undated = await kept('createdAt', 'yesterday')
+    const leads = await stored('leads').find().toArray()
+    const kept = (key: string, value: unknown) =>
+      leads.find(({ metadata }) =>
+        metadata.legacy?.some((pair: KeptPair) => pair.key === key && pair.value === value),
+      )
+    expect(kept('$where', 'x')).toMatchObject({ metadata: { projectId: 'lakeview.example.com' } })
+    expect(kept('a.b', 1)).toBeTruthy()
+    const undated = kept('createdAt', 'yesterday')
     expect(undated?.createdAt).toEqual(undated?.updatedAt)
-    expect(await kept('bhkType', '4 Bhk')).toMatchObject({ bhkType: '4 BHK' })
+    expect(kept('bhkType', '4 Bhk')).toMatchObject({ bhkType: '4 BHK' })
     expect(await stored('leads').findOne({ bhkRaw: { $exists: true } })).toBeNull()
-    expect(await stored('leads').countDocuments({ quarantined: false, microsite: { $type: 'string' } })).toBe(
-      120,
-    )
+    expect(await stored('leads').countDocuments({ quarantined: false, microsite: { $gte: '' } })).toBe(120)
     const head = await stored('leads').findOne({ submissions: { $gt: 1 } })
     const later = await stored('leads').find({ duplicateOf: head?._id }).toArray()
     expect(later).toHaveLength((head?.submissions ?? 0) - 1)

@@ -1,13 +1,13 @@
 import { Int32, Long } from 'mongodb'
 import type { Collection } from '../collection.js'
 import { CommandError } from '../errors.js'
-import { type IndexSpec, readIndexSpec, sameKey, sameOptions, sameSignature } from '../index-spec.js'
+import { type IndexSpec, readIndexSpec, sameSignature } from '../index-spec.js'
 import { matches, parseFilter } from '../predicate.js'
-import { type Doc, isDoc, type Value } from '../values.js'
+import type { Doc } from '../values.js'
 import { type Command, collectionName, type Request } from './command.js'
 
 const create: Command = {
-  fields: ['create', 'autoIndexId'],
+  fields: ['create'],
   run: request => {
     const name = collectionName(request)
     if (request.store.find(request.database, name)) {
@@ -66,24 +66,19 @@ const createIndexes: Command = {
 /** Whether the very same index exists. Throws where a different one has its name (86) or its keys (85). */
 function isThere(collection: Collection, spec: IndexSpec): boolean {
   const named = collection.indexes.get(spec.name)?.spec
-  const twin = [...collection.indexes.values()].find(index => sameSignature(index.spec, spec))?.spec
   if (named && !sameSignature(named, spec)) {
     throw new CommandError(
       'IndexKeySpecsConflict',
-      `An existing index has the same name as the requested index. Requested index: '${spec.name}'`,
+      `An existing index has the same name as the index '${spec.name}'`,
     )
   }
-  if (named && sameOptions(named, spec)) return true
-  if (named ?? twin) {
-    const existing = (named ?? twin) as IndexSpec
-    throw new CommandError(
-      'IndexOptionsConflict',
-      named
-        ? `An equivalent index already exists with the same name but different options. Requested index: '${spec.name}'`
-        : `Index already exists with a different name: ${existing.name}`,
-    )
-  }
-  return false
+  const twin = named ?? [...collection.indexes.values()].find(index => sameSignature(index.spec, spec))?.spec
+  if (!twin) return false
+  if (named && named.expireAfterSeconds === spec.expireAfterSeconds) return true
+  throw new CommandError(
+    'IndexOptionsConflict',
+    `The index '${twin.name}' is '${spec.name}' with another name or other options`,
+  )
 }
 
 const listIndexes: Command = {
@@ -100,34 +95,18 @@ const listIndexes: Command = {
 const dropIndexes: Command = {
   fields: ['dropIndexes', 'index'],
   run: request => {
-    const { store, options } = request
     const collection = present(request)
-    const wanted = options.required('index')
     const before = collection.indexes.size
-    store.dropIndexes(collection, namesToDrop(collection, wanted))
+    const wanted = request.options.string('index')
+    const names = [...collection.indexes.keys()].filter(
+      name => name !== '_id_' && (wanted === '*' || name === wanted),
+    )
+    if (names.length === 0 && wanted !== '*') {
+      throw new CommandError('IndexNotFound', `index not found with name [${wanted}]`)
+    }
+    request.store.dropIndexes(collection, names)
     return { nIndexesWas: before, ok: 1 }
   },
-}
-
-function namesToDrop(collection: Collection, wanted: Value): string[] {
-  const all = [...collection.indexes.values()].map(({ spec }) => spec)
-  const own = all.filter(({ name }) => name !== '_id_').map(({ name }) => name)
-  if (wanted === '*') return own
-  const names = Array.isArray(wanted)
-    ? wanted.map(String)
-    : isDoc(wanted)
-      ? all.filter(({ key }) => sameKey(key, wanted)).map(({ name }) => name)
-      : [String(wanted)]
-  if (names.includes('_id_')) throw new CommandError('InvalidOptions', 'cannot drop _id index')
-  if (names.length > 1 && isDoc(wanted)) {
-    throw new CommandError(
-      'AmbiguousIndexKeyPattern',
-      `${names.length} indexes found for that key; drop by name`,
-    )
-  }
-  const missing = names.length === 0 ? 'with that key' : names.find(name => !own.includes(name))
-  if (missing !== undefined) throw new CommandError('IndexNotFound', `index not found with name [${missing}]`)
-  return names
 }
 
 const listCollections: Command = {
@@ -147,29 +126,14 @@ const listCollections: Command = {
 }
 
 const listDatabases: Command = {
-  fields: ['listDatabases', 'filter', 'nameOnly', 'authorizedDatabases'],
+  fields: ['listDatabases', 'nameOnly', 'authorizedDatabases'],
   run: ({ store, options }) => {
-    const filter = parseFilter(options.document('filter') ?? {})
-    const nameOnly = options.flag('nameOnly')
-    const sizes = store.databaseNames().map(name => {
-      const bytes = store.collectionsOf(name).reduce((sum, collection) => sum + collection.bytes, 0)
-      return { name, bytes }
+    const databases = store.databaseNames().map(name => {
+      const sizeOnDisk = store.collectionsOf(name).reduce((sum, { bytes }) => sum + bytes, 0)
+      return { name, sizeOnDisk, empty: sizeOnDisk === 0 }
     })
-    const found = sizes.filter(({ name }) => matches(filter, { name }))
-    if (nameOnly) return { databases: found.map(({ name }) => ({ name })), ok: 1 }
-    const databases = found.map(({ name, bytes }) => ({ name, sizeOnDisk: bytes, empty: bytes === 0 }))
-    return { databases, totalSize: found.reduce((sum, { bytes }) => sum + bytes, 0), ok: 1 }
-  },
-}
-
-const renameCollection: Command = {
-  fields: ['renameCollection', 'to', 'dropTarget'],
-  run: request => {
-    const { store, options, cursors } = request
-    const [from, to] = [String(request.target), options.string('to') ?? '']
-    store.rename(from, to, options.flag('dropTarget'))
-    cursors.closeWhere(namespace => namespace === from || namespace === to)
-    return { ok: 1 }
+    if (options.flag('nameOnly')) return { databases: databases.map(({ name }) => ({ name })), ok: 1 }
+    return { databases, totalSize: databases.reduce((sum, { sizeOnDisk }) => sum + sizeOnDisk, 0), ok: 1 }
   },
 }
 
@@ -194,5 +158,4 @@ export const catalogCommands = {
   dropIndexes,
   listCollections,
   listDatabases,
-  renameCollection,
 }

@@ -17,8 +17,8 @@ export interface Request {
 }
 
 export interface Command {
-  /** The fields it understands beside those that every command may carry; a handshake may name what is new. */
-  fields: readonly string[] | 'any'
+  /** The fields it understands beside those that every command may carry; without them any, as a handshake may name what is new. */
+  fields?: readonly string[]
   run: (request: Request) => object
 }
 
@@ -30,15 +30,6 @@ export function collectionName({ target, database }: Request): string {
 
 /** The collection a command reads; an empty one where there is none, as MongoDB has it. */
 export function readable(request: Request): Collection {
-  return readableNamed(request, collectionName(request))
-}
-
-export function readableNamed({ store, database }: Request, name: string): Collection {
-  return store.find(database, name) ?? new Collection(`${database}.${name}`, undefined, false)
-}
-
-/** When a command with `maxTimeMS` has to give up. */
-export function deadlineOf({ options }: Request): number | undefined {
-  const limit = options.count('maxTimeMS')
-  return limit ? Date.now() + limit : undefined
+  const [{ store, database }, name] = [request, collectionName(request)]
+  return store.find(database, name) ?? new Collection(`${database}.${name}`, undefined)
 }

@@ -6,8 +6,6 @@ import { type Command, type Request, readable } from './command.js'
 const VERSION = '7.0.0'
 const WIRE_VERSION = 21
 
-const started = Date.now()
-
 function handshake({ connectionId }: Request): object {
   return {
     helloOk: true,
@@ -26,10 +24,10 @@ function handshake({ connectionId }: Request): object {
   }
 }
 
-const hello: Command = { fields: 'any', run: handshake }
+const hello: Command = { run: handshake }
 
 const buildInfo: Command = {
-  fields: ['buildInfo', 'buildinfo'],
+  fields: ['buildInfo'],
   run: () => ({
     version: VERSION,
     versionArray: VERSION.split('.').map(Number).concat(0),
@@ -47,19 +45,6 @@ const ok = (...fields: string[]): Command => ({ fields, run: () => ({ ok: 1 }) }
 const connectionStatus: Command = {
   fields: ['connectionStatus', 'showPrivileges'],
   run: () => ({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
-}
-
-const serverStatus: Command = {
-  fields: ['serverStatus'],
-  run: ({ cursors }) => ({
-    host: '127.0.0.1',
-    version: VERSION,
-    process: 'embedded-db',
-    pid: process.pid,
-    uptime: (Date.now() - started) / 1000,
-    metrics: { cursor: { open: { total: cursors.count } } },
-    ok: 1,
-  }),
 }
 
 const collStats: Command = {
@@ -99,9 +84,7 @@ export const diagnosticCommands = {
   ping: ok('ping'),
   endSessions: ok('endSessions'),
   buildInfo,
-  buildinfo: buildInfo,
   connectionStatus,
-  serverStatus,
   collStats,
   dbStats,
 }

@@ -1,122 +1,71 @@
-import type { Index } from '../collection.js'
-import { CommandError } from '../errors.js'
+import { unsupported } from '../errors.js'
 import { Options } from '../options.js'
-import type { Plan } from '../planner.js'
-import { Execution } from '../query.js'
-import { field, isDoc, namesOf, plain, withField } from '../values.js'
-import { aggregatePipeline } from './aggregate.js'
-import { type Command, deadlineOf, type Request, readable } from './command.js'
-import { filterExecution, findExecution } from './find.js'
+import type { Execution } from '../query.js'
+import { field, namesOf, withField } from '../values.js'
+import { aggregate, aggregatePipeline } from './aggregate.js'
+import { type Command, type Request, readable } from './command.js'
+import { findCommands, findExecution } from './find.js'
 
-const VERBOSITIES = ['queryPlanner', 'executionStats', 'allPlansExecution']
-
-/** The query that each command runs, built the way the command builds it. */
-const EXPLAINED: Readonly<Record<string, (request: Request) => Execution>> = {
-  find: findExecution,
-  count: filterExecution,
-  distinct: filterExecution,
-  update: request => statementExecution(request, 'updates'),
-  delete: request => statementExecution(request, 'deletes'),
-  findAndModify: findAndModifyExecution,
-  findandmodify: findAndModifyExecution,
-}
-
+/** What a `find` or an `aggregate` reads: it is run, and what it examined is counted. */
 export const explain: Command = {
   fields: ['explain', 'verbosity'],
   run: request => {
     const { options, database } = request
     const command = options.document('explain') ?? {}
-    const verbosity = options.string('verbosity') ?? 'allPlansExecution'
-    if (!VERBOSITIES.includes(verbosity)) {
-      throw new CommandError('FailedToParse', `verbosity string must be one of ${VERBOSITIES.join(', ')}`)
-    }
+    const verbosity = options.string('verbosity')
+    if (verbosity !== 'executionStats') throw unsupported(`The verbosity '${verbosity}' of explain`)
     const [name = ''] = namesOf(command)
-    const inner: Request = {
+    const handler = { find: findCommands.find, aggregate }[name]
+    if (!handler) throw unsupported(`explain of '${name}'`)
+    const inner = {
       ...request,
       target: field(command, name),
-      options: new Options(name, command, namesOf(command)),
+      options: new Options(name, command, handler.fields ?? []),
     }
-    const runs = verbosity !== 'queryPlanner'
-    const answered = { ok: 1, command: withField(command, '$db', database) }
-    if (name === 'aggregate') return { ...explainPipeline(inner, runs), ...answered }
-    const build = EXPLAINED[name]
-    if (!build) throw new CommandError('CommandNotFound', `Explain failed due to unknown command: ${name}`)
-    return { ...explainQuery(build(inner), readable(inner).namespace, runs), ...answered }
+    const explained = name === 'find' ? explainQuery(findExecution(inner), inner) : explainPipeline(inner)
+    return { ...explained, ok: 1, command: withField(command, '$db', database) }
   },
 }
 
-function explainPipeline(request: Request, runs: boolean): object {
+function explainPipeline(request: Request): object {
   const { execution, restGiven } = aggregatePipeline(request)
-  const { namespace } = readable(request)
-  const query = explainQuery(execution, namespace, runs)
+  const query = explainQuery(execution, request)
   return restGiven.length === 0 ? query : { stages: [{ $cursor: query }, ...restGiven] }
 }
 
-function explainQuery(execution: Execution, namespace: string, runs: boolean): object {
-  const plan = { explainVersion: '1', ...planOf(execution, namespace) }
-  if (!runs) return plan
-  const started = Date.now()
+function explainQuery(execution: Execution, request: Request): object {
   const nReturned = [...execution.run()].length
   const { keys, documents } = execution.effort
-  const executionStats = {
-    executionSuccess: true,
-    nReturned,
-    executionTimeMillis: Date.now() - started,
-    totalKeysExamined: keys,
-    totalDocsExamined: documents,
+  return {
+    explainVersion: '1',
+    queryPlanner: {
+      namespace: readable(request).namespace,
+      winningPlan: stagesOf(execution),
+      rejectedPlans: [],
+    },
+    executionStats: {
+      executionSuccess: true,
+      nReturned,
+      totalKeysExamined: keys,
+      totalDocsExamined: documents,
+    },
   }
-  return { ...plan, executionStats }
 }
 
-function planOf({ plan, sort, query }: Execution, namespace: string): object {
-  const { index, sorted } = plan
+function stagesOf({ plan, query, sort }: Execution): object {
+  const { index, merged, sorted } = plan
   const direction = plan.backward ? 'backward' : 'forward'
-  let stage: object = index
-    ? { stage: 'FETCH', filter: query.filter, inputStage: indexStageOf(plan, index, direction) }
-    : { stage: 'COLLSCAN', filter: query.filter, direction }
+  let stage: object = { stage: 'COLLSCAN', direction }
+  if (index) {
+    // One stage for all scans of the index, which are alike but for their bounds.
+    const scan = { stage: 'IXSCAN', keyPattern: index.spec.key, indexName: index.spec.name, direction }
+    stage = { stage: 'FETCH', inputStage: merged ? { stage: 'SORT_MERGE', inputStage: scan } : scan }
+  }
   if (!sorted) {
     const sortPattern = Object.fromEntries(sort.map(({ path, direction }) => [path, direction]))
     stage = { stage: 'SORT', sortPattern, inputStage: stage }
   }
   if (query.skip) stage = { stage: 'SKIP', skipAmount: query.skip, inputStage: stage }
   if (query.limit) stage = { stage: 'LIMIT', limitAmount: query.limit, inputStage: stage }
-  return { queryPlanner: { namespace, winningPlan: stage, rejectedPlans: [] } }
-}
-
-/** One stage for all scans of the index, which are alike but for their bounds. */
-function indexStageOf({ merged }: Plan, { spec, multikey }: Index, direction: string): object {
-  const scan = {
-    stage: 'IXSCAN',
-    keyPattern: spec.key,
-    indexName: spec.name,
-    isMultiKey: multikey.includes(true),
-    isUnique: spec.unique,
-    isSparse: spec.sparse,
-    isPartial: spec.partial !== undefined,
-    direction,
-  }
-  return merged ? { stage: 'SORT_MERGE', inputStage: scan } : scan
-}
-
-function statementExecution(request: Request, name: string): Execution {
-  const [statement = {}] = request.options.documents(name)
-  const { q, multi, limit, hint } = plain(statement)
-  const one = name === 'updates' ? multi !== true : Number(limit) === 1
-  return new Execution(readable(request), {
-    filter: isDoc(q) ? q : {},
-    limit: one ? 1 : 0,
-    hint,
-    deadline: deadlineOf(request),
-  })
-}
-
-function findAndModifyExecution(request: Request): Execution {
-  const { options } = request
-  return new Execution(readable(request), {
-    filter: options.document('query') ?? {},
-    sort: options.document('sort'),
-    limit: 1,
-    hint: options.value('hint'),
-    deadline: deadlineOf(request),
-  })
+  return stage
 }

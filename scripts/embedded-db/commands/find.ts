@@ -1,59 +1,37 @@
-import { Long } from 'mongodb'
+import { Int32, Long } from 'mongodb'
 import type { Result } from '../cursors.js'
 import { CommandError } from '../errors.js'
+import { indexKeys, readKeyField } from '../index-keys.js'
 import { orderKey } from '../order.js'
 import { compileProjection } from '../projection.js'
-import { Execution, type Query } from '../query.js'
-import { type Doc, field, isDoc, type Maybe, namesOf, type Value } from '../values.js'
-import { type Command, collectionName, deadlineOf, type Request, readable } from './command.js'
+import { Execution } from '../query.js'
+import type { Doc, Value } from '../values.js'
+import { type Command, type Request, readable } from './command.js'
 
 /** A `find` as a query to be run or explained. */
 export function findExecution(request: Request): Execution {
   const { options } = request
   return new Execution(readable(request), {
-    ...commonQuery(request),
     filter: options.document('filter') ?? {},
     sort: options.document('sort'),
+    skip: options.count('skip'),
+    limit: options.count('limit'),
   })
 }
 
-function commonQuery(request: Request): Query {
-  const { options } = request
-  return {
-    filter: options.document('query') ?? {},
-    skip: options.count('skip'),
-    limit: options.count('limit'),
-    hint: options.value('hint'),
-    deadline: deadlineOf(request),
-  }
-}
-
 const find: Command = {
-  fields: [
-    'find',
-    'filter',
-    'sort',
-    'skip',
-    'limit',
-    'batchSize',
-    'singleBatch',
-    'projection',
-    'hint',
-    'allowDiskUse',
-    'allowPartialResults',
-    'noCursorTimeout',
-  ],
+  fields: ['find', 'filter', 'sort', 'skip', 'limit', 'batchSize', 'singleBatch', 'projection'],
   run: request => {
-    const { options, database, cursors } = request
-    const namespace = `${database}.${collectionName(request)}`
+    const { options, cursors } = request
     const project = compileProjection(options.document('projection'))
     const results = projected(findExecution(request), project)
+    const { namespace } = readable(request)
     return cursors.start(namespace, results, options.count('batchSize'), options.flag('singleBatch'))
   },
 }
 
 function* projected(execution: Execution, project: (document: Doc) => Doc): Generator<Result> {
-  for (const { entry } of execution.run()) yield { document: project(entry.document), bytes: entry.bytes }
+  for (const { document, bytes } of execution.run()) yield { document: project(document), bytes }
 }
 
 const getMore: Command = {
@@ -61,68 +39,40 @@ const getMore: Command = {
   run: ({ target, database, options, cursors }) => {
     if (!(target instanceof Long))
       throw new CommandError('TypeMismatch', 'getMore takes a cursor id of type long')
-    const collection = options.required('collection')
-    return cursors.more(target, `${database}.${String(collection)}`, options.count('batchSize'))
+    return cursors.more(target, `${database}.${options.string('collection')}`, options.count('batchSize'))
   },
 }
 
 const killCursors: Command = {
   fields: ['killCursors', 'cursors'],
-  run: ({ options, cursors }) => {
-    return cursors.kill((options.array('cursors') ?? []).filter(id => id instanceof Long))
-  },
+  run: ({ options, cursors }) =>
+    cursors.kill((options.array('cursors') ?? []).filter(id => id instanceof Long)),
 }
 
-/** What `count` and `distinct` look through. */
-export function filterExecution(request: Request): Execution {
-  return new Execution(readable(request), commonQuery(request))
-}
-
+/** The driver's estimatedDocumentCount: all there are. */
 const count: Command = {
-  fields: ['count', 'query', 'skip', 'limit', 'hint', 'fields'],
-  run: request => {
-    const filter = request.options.document('query')
-    const { skip, limit } = commonQuery(request)
-    // The driver's estimatedDocumentCount; the number is known without a look at any document.
-    if (!filter || namesOf(filter).length === 0) {
-      const all = Math.max(0, readable(request).entries.size - (skip ?? 0))
-      return { n: limit ? Math.min(all, limit) : all, ok: 1 }
-    }
-    let n = 0
-    for (const _ of filterExecution(request).run()) n++
-    return { n, ok: 1 }
-  },
+  fields: ['count'],
+  run: request => ({ n: readable(request).entries.size, ok: 1 }),
 }
 
 const distinct: Command = {
-  fields: ['distinct', 'key', 'query', 'hint'],
+  fields: ['distinct', 'key', 'query'],
   run: request => {
-    const key = request.options.string('key')
-    if (!key)
-      throw new CommandError('IDLFailedToParse', "BSON field 'distinct.key' is missing but a required field")
+    const { options } = request
+    const path = readKeyField(options.string('key') ?? '', new Int32(1))
     const values = new Map<string, Value>()
-    for (const { entry } of filterExecution(request).run()) {
-      for (const value of valuesAt(entry.document, key.split('.'), 0)) {
-        const place = orderKey(value)
-        if (!values.has(place)) values.set(place, value)
+    for (const { document } of new Execution(readable(request), {
+      filter: options.document('query') ?? {},
+    }).run()) {
+      // An array stands for its elements, as in an index.
+      for (const [value] of indexKeys(document, [path])) {
+        if (value === undefined || typeof value === 'symbol') continue
+        const key = orderKey(value)
+        if (!values.has(key)) values.set(key, value)
       }
     }
     return { values: [...values.values()], ok: 1 }
   },
-}
-
-/** The values that `distinct` sees at a path: through arrays, an array at the end standing for its elements. */
-function* valuesAt(value: Maybe, parts: readonly string[], depth: number): Generator<Value> {
-  if (Array.isArray(value)) {
-    if (depth === parts.length) yield* value
-    else {
-      for (const element of value) if (isDoc(element)) yield* valuesAt(element, parts, depth)
-      const index = Number(parts[depth])
-      if (/^\d+$/.test(parts[depth] as string)) yield* valuesAt(value[index], parts, depth + 1)
-    }
-  } else if (depth === parts.length) {
-    if (value !== undefined) yield value
-  } else if (isDoc(value)) yield* valuesAt(field(value, parts[depth] as string), parts, depth + 1)
 }
 
 export const findCommands = { find, getMore, killCursors, count, distinct }

@@ -7,7 +7,7 @@ import { compileProjection } from '../projection.js'
 import { Execution, type Query } from '../query.js'
 import { compileUpdate, type Update } from '../update.js'
 import { type Doc, idOf, type Value } from '../values.js'
-import { type Command, collectionName, deadlineOf, type Request, readable } from './command.js'
+import { type Command, collectionName, type Request, readable } from './command.js'
 
 const MAX_BATCH = 100_000
 
@@ -28,13 +28,11 @@ const insert: Command = {
   },
 }
 
-const UPDATE_FIELDS = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'sort']
-
 const update: Command = {
   fields: ['update', 'updates', 'ordered'],
   run: request => {
     const statements = batchOf(request, 'updates').map(
-      statement => new Options('update.updates', statement, UPDATE_FIELDS, ['q', 'u']),
+      statement => new Options('update.updates', statement, ['q', 'u', 'multi', 'upsert'], ['q', 'u']),
     )
     const upserted: { index: number; _id: Value }[] = []
     let [n, nModified] = [0, 0]
@@ -54,25 +52,19 @@ const remove: Command = {
   fields: ['delete', 'deletes', 'ordered'],
   run: request => {
     const statements = batchOf(request, 'deletes').map(
-      statement => new Options('delete.deletes', statement, ['q', 'limit', 'hint'], ['q', 'limit']),
+      statement => new Options('delete.deletes', statement, ['q', 'limit'], ['q', 'limit']),
     )
     let n = 0
     const writeErrors = eachStatement(statements, request.options, options => {
-      const limit = options.count('limit')
-      if (limit !== 0 && limit !== 1) {
+      const [collection, limit] = [readable(request), options.count('limit') ?? 0]
+      if (limit > 1)
         throw new CommandError(
           'FailedToParse',
           `The limit field in delete objects must be 0 or 1. Got ${limit}`,
         )
-      }
-      const collection = readable(request)
-      const query = {
-        filter: options.document('q') ?? {},
-        limit,
-        hint: options.value('hint'),
-        deadline: deadlineOf(request),
-      }
-      for (const { entry } of [...new Execution(collection, query).run()]) {
+      for (const entry of [
+        ...new Execution(collection, { filter: options.document('q') ?? {}, limit }).run(),
+      ]) {
         collection.remove(entry)
         n++
       }
@@ -83,18 +75,11 @@ const remove: Command = {
 
 function updateStatement(request: Request, options: Options): Outcome {
   const multi = options.flag('multi')
-  const update = compileUpdate(options.required('u'), options.array('arrayFilters'))
+  const update = compileUpdate(options.required('u'))
   if (multi && update.kind === 'replacement') {
     throw new CommandError('FailedToParse', 'multi update is not supported for replacement-style update')
   }
-  const query: Query = {
-    filter: options.document('q') ?? {},
-    sort: options.document('sort'),
-    limit: multi ? 0 : 1,
-    hint: options.value('hint'),
-    deadline: deadlineOf(request),
-  }
-  if (multi && query.sort) throw new CommandError('FailedToParse', 'Cannot specify sort with multi=true')
+  const query = { filter: options.document('q') ?? {}, limit: multi ? 0 : 1 }
   return updateOrInsert(request, query, update, options.flag('upsert'))
 }
 
@@ -106,28 +91,10 @@ function updateOrInsert(request: Request, query: Query, update: Update, upserts:
 }
 
 const findAndModify: Command = {
-  fields: [
-    'findAndModify',
-    'findandmodify',
-    'query',
-    'sort',
-    'remove',
-    'update',
-    'new',
-    'fields',
-    'upsert',
-    'arrayFilters',
-    'hint',
-  ],
+  fields: ['findAndModify', 'query', 'sort', 'remove', 'update', 'new', 'fields', 'upsert'],
   run: request => {
     const { options } = request
-    const query: Query = {
-      filter: options.document('query') ?? {},
-      sort: options.document('sort'),
-      limit: 1,
-      hint: options.value('hint'),
-      deadline: deadlineOf(request),
-    }
+    const query = { filter: options.document('query') ?? {}, sort: options.document('sort'), limit: 1 }
     const project = compileProjection(options.document('fields'))
     const { document, ...lastErrorObject } = options.flag('remove')
       ? findAndRemove(request, query)
@@ -140,7 +107,7 @@ interface Modified {
   n: number
   updatedExisting?: boolean
   upserted?: Value
-  document: Doc | undefined
+  document?: Doc | undefined
 }
 
 function findAndRemove(request: Request, query: Query): Modified {
@@ -150,32 +117,18 @@ function findAndRemove(request: Request, query: Query): Modified {
   }
   const collection = readable(request)
   const [found] = new Execution(collection, query).run()
-  if (!found) return { n: 0, document: undefined }
-  collection.remove(found.entry)
-  return { n: 1, document: found.entry.document }
+  if (!found) return { n: 0 }
+  collection.remove(found)
+  return { n: 1, document: found.document }
 }
 
 function findAndUpdate(request: Request, query: Query): Modified {
   const { options } = request
-  if (!options.has('update')) {
-    throw new CommandError('FailedToParse', 'Either an update or remove=true must be specified')
-  }
-  const update = compileUpdate(options.required('update'), options.array('arrayFilters'))
-  const outcome = updateOrInsert(request, query, update, options.flag('upsert'))
-  const wantsNew = options.flag('new')
-  if (outcome.upserted) {
-    return {
-      n: 1,
-      updatedExisting: false,
-      upserted: idOf(outcome.upserted),
-      document: wantsNew ? outcome.upserted : undefined,
-    }
-  }
-  return {
-    n: outcome.matched,
-    updatedExisting: outcome.matched > 0,
-    document: wantsNew ? outcome.after : outcome.before,
-  }
+  const update = compileUpdate(options.required('update'))
+  const { matched, before, after, upserted } = updateOrInsert(request, query, update, options.flag('upsert'))
+  const document = options.flag('new') ? (upserted ?? after) : before
+  if (upserted) return { n: 1, updatedExisting: false, upserted: idOf(upserted), document }
+  return { n: matched, updatedExisting: matched > 0, document }
 }
 
 /** Runs each statement of a batch; what one throws is its write error, after which an ordered batch stops. */
@@ -205,4 +158,4 @@ function batchOf({ options, sequences }: Request, name: string): Doc[] {
   throw new CommandError('InvalidLength', reason)
 }
 
-export const writeCommands = { insert, update, delete: remove, findAndModify, findandmodify: findAndModify }
+export const writeCommands = { insert, update, delete: remove, findAndModify }

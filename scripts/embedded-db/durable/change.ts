@@ -9,7 +9,6 @@ export type Change =
   | { op: 'create' | 'drop'; ns: string }
   | { op: 'createIndexes'; ns: string; indexes: Doc[] }
   | { op: 'dropIndexes'; ns: string; names: string[] }
-  | { op: 'rename'; ns: string; to: string }
 
 export function encodeChange(change: Change): Uint8Array[] {
   if (change.op !== 'put') return [encode(change)]

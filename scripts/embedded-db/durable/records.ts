@@ -12,7 +12,7 @@ import { type Doc, type Maybe, plain, toNumber, type Value } from '../values.js'
 export function applyChanges(store: Store, payload: Buffer): void {
   const documents = splitDocuments(payload)
   for (let at = 0; at < documents.length; ) {
-    const { op, ns, count, ids, indexes, names, to } = plain(decode(documents[at++] as Uint8Array))
+    const { op, ns, count, ids, indexes, names } = plain(decode(documents[at++] as Uint8Array))
     const namespace = String(ns)
     if (op === 'put') {
       const collection = store.at(namespace)
@@ -25,8 +25,7 @@ export function applyChanges(store: Store, payload: Buffer): void {
       for (const index of listOf(indexes)) store.at(namespace).declareIndex(readIndexSpec(index as Doc))
     } else if (op === 'dropIndexes') {
       for (const name of listOf(names)) store.at(namespace).indexes.delete(String(name))
-    } else if (op === 'rename') store.rename(namespace, String(to), true)
-    else
+    } else
       throw new Error(`the data directory holds a change '${String(op)}', which this version does not know`)
   }
 }

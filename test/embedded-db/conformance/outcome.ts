@@ -29,14 +29,14 @@ export async function commandFailure(db: Db, command: Document): Promise<Documen
   return error === undefined ? outcome : { code: error.code }
 }
 
-/** As `failure`, with what a duplicate key error tells besides; the database's name reads `db`. */
-export async function duplicate(db: Db, attempt: Promise<unknown>): Promise<Document> {
+/** As `failure`, with what a duplicate key error tells besides. */
+export async function duplicate(attempt: Promise<unknown>): Promise<Document> {
   try {
     return { succeeded: await attempt }
   } catch (error) {
     if (!(error instanceof MongoServerError)) return { thrown: String(error) }
-    const { code, keyPattern, keyValue, message } = error
-    return { code, keyPattern, keyValue, message: message.replace(db.databaseName, 'db') }
+    const { code, keyPattern, keyValue } = error
+    return { code, keyPattern, keyValue }
   }
 }
 

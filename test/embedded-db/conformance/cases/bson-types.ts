@@ -105,11 +105,11 @@ export const bsonTypes: Subject = {
     }),
     kept('a pipeline update leaves every other byte', async collection => {
       await collection.updateOne({}, [{ $set: { other: 1 } }])
-      await collection.updateOne({}, [{ $unset: 'other' }])
+      await collection.updateOne({}, { $unset: { other: 1 } })
     }),
     kept('an array that grows and shrinks keeps its elements', async collection => {
       await collection.updateOne({}, unchecked({ $push: { nested: 'x' } }))
-      await collection.updateOne({}, unchecked({ $pop: { nested: 1 } }))
+      await collection.updateOne({}, unchecked({ $pull: { nested: 'x' } }))
     }),
     kept('a document found, and written back as it was, keeps its bytes', async collection => {
       const [row] = await collection.find({}, { promoteValues: false, bsonRegExp: true }).toArray()
@@ -136,7 +136,7 @@ export const bsonTypes: Subject = {
       async run(db) {
         await rows(db).insertOne(everyType as unknown as Row)
         const [raw] = await rows(db)
-          .aggregate([{ $match: { z: 1 } }, { $sort: { z: 1 } }, { $limit: 1 }], { raw: true })
+          .aggregate([{ $match: { z: 1 } }, { $limit: 1 }], { raw: true })
           .toArray()
         return Buffer.from(raw as unknown as Uint8Array).equals(stored)
           ? 'the same bytes'

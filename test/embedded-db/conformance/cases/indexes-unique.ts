@@ -11,6 +11,7 @@ import type { ConformanceCase, Marks, Subject } from '../conformance-case.js'
 import { duplicate, failure } from '../outcome.js'
 import { filled, ids, type Row, rows } from '../rows.js'
 
+const wholeArray = { referenceFault: 'DocumentDB does not show the element' }
 const noValue = { referenceFault: 'DocumentDB has no keyValue in errors of updates' }
 
 /** The whole error of an insert that breaks a unique index. */
@@ -20,24 +21,20 @@ function rejecting(
   first: Document,
   second: Document,
   keyValue: Document,
-  shown: string,
   marks: Marks = {},
 ): ConformanceCase {
-  const indexName = Object.entries(keys).flat().join('_')
   return {
     name,
     expected: {
       code: 11000,
       keyPattern: keys,
       keyValue,
-      message: `E11000 duplicate key error collection: db.rows index: ${indexName} dup key: ${shown}`,
     },
-    referenceFault: 'The gateway before DocumentDB writes the message',
     ...marks,
     async run(db) {
       const collection = await filled(db, [first])
       await collection.createIndex(keys, { unique: true })
-      return duplicate(db, collection.insertOne({ _id: 2, ...second }))
+      return duplicate(collection.insertOne({ _id: 2, ...second }))
     },
   }
 }
@@ -75,7 +72,6 @@ function updatingInto(
       code: 11000,
       keyPattern: { a: 1 },
       keyValue: { a: 1 },
-      message: 'E11000 duplicate key error collection: db.rows index: a_1 dup key: { a: 1 }',
       after: [
         { _id: 1, a: 1 },
         { _id: 2, a: 2 },
@@ -85,7 +81,7 @@ function updatingInto(
     async run(db) {
       const collection = await filled(db, [{ a: 1 }, { a: 2 }])
       await collection.createIndex({ a: 1 }, { unique: true })
-      const error = await duplicate(db, act({ _id: 2 }, { $set: { a: 1, b: 1 } }, db))
+      const error = await duplicate(act({ _id: 2 }, { $set: { a: 1, b: 1 } }, db))
       return { ...error, after: await collection.find().sort({ _id: 1 }).toArray() }
     },
   }
@@ -94,18 +90,17 @@ function updatingInto(
 export const indexesUnique: Subject = {
   subject: 'unique indexes',
   cases: [
-    rejecting('a string', { a: 1 }, { a: 'x' }, { a: 'x' }, { a: 'x' }, '{ a: "x" }'),
-    rejecting('a missing field counts as null', { a: 1 }, { b: 1 }, { b: 2 }, { a: null }, '{ a: null }'),
-    rejecting('null and missing are the same', { a: 1 }, { a: null }, {}, { a: null }, '{ a: null }'),
-    rejecting('an int and a double', { a: 1 }, { a: 1 }, { a: new Double(1) }, { a: 1 }, '{ a: 1.0 }'),
-    rejecting('an int and a long', { a: 1 }, { a: 1 }, { a: Long.ONE }, { a: 1 }, '{ a: 1 }'),
+    rejecting('a string', { a: 1 }, { a: 'x' }, { a: 'x' }, { a: 'x' }),
+    rejecting('a missing field counts as null', { a: 1 }, { b: 1 }, { b: 2 }, { a: null }),
+    rejecting('null and missing are the same', { a: 1 }, { a: null }, {}, { a: null }),
+    rejecting('an int and a double', { a: 1 }, { a: 1 }, { a: new Double(1) }, { a: 1 }),
+    rejecting('an int and a long', { a: 1 }, { a: 1 }, { a: Long.ONE }, { a: 1 }),
     rejecting(
       'a date',
       { a: 1 },
       { a: new Date(5) },
       { a: new Date(5) },
       { a: { $date: '1970-01-01T00:00:00.005Z' } },
-      '{ a: new Date(5) }',
     ),
     rejecting(
       'an ObjectId',
@@ -113,7 +108,6 @@ export const indexesUnique: Subject = {
       { a: new ObjectId('0123456789abcdef01234567') },
       { a: new ObjectId('0123456789abcdef01234567') },
       { a: { $oid: '0123456789abcdef01234567' } },
-      "{ a: ObjectId('0123456789abcdef01234567') }",
     ),
     rejecting(
       'two fields in two directions',
@@ -121,32 +115,24 @@ export const indexesUnique: Subject = {
       { a: 1, b: 'x' },
       { b: 'x', a: 1 },
       { a: 1, b: 'x' },
-      '{ a: 1, b: "x" }',
     ),
-    rejecting(
-      'a dotted field',
-      { 'a.b': 1 },
-      { a: { b: 5 } },
-      { a: { b: 5, c: 1 } },
-      { 'a.b': 5 },
-      '{ a.b: 5 }',
-    ),
+    rejecting('a dotted field', { 'a.b': 1 }, { a: { b: 5 } }, { a: { b: 5, c: 1 } }, { 'a.b': 5 }),
     rejecting(
       'an element of an array',
       { a: 1 },
       { a: ['x', 'y'] },
       { a: ['z', 'y'] },
       { a: 'y' },
-      '{ a: "y" }',
+      wholeArray,
     ),
-    rejecting('an element and a scalar', { a: 1 }, { a: ['x', 'y'] }, { a: 'y' }, { a: 'y' }, '{ a: "y" }'),
+    rejecting('an element and a scalar', { a: 1 }, { a: ['x', 'y'] }, { a: 'y' }, { a: 'y' }),
     rejecting(
       'a field of the documents in an array',
       { 'a.k': 1 },
       { a: [{ k: 1 }, { k: 2 }] },
       { a: [{ k: 2 }] },
       { 'a.k': 2 },
-      '{ a.k: 2 }',
+      wholeArray,
     ),
     rejecting(
       'a whole document, in its order',
@@ -154,7 +140,6 @@ export const indexesUnique: Subject = {
       { a: { x: 1, y: 2 } },
       { a: { x: 1, y: 2 } },
       { a: { x: 1, y: 2 } },
-      '{ a: { x: 1, y: 2 } }',
     ),
     allowing('the same element twice in one document', { a: 1 }, [{ a: ['x', 'x'] }, { a: ['y'] }]),
     allowing('the same field twice in the documents of one array', { 'a.k': 1 }, [
@@ -178,14 +163,12 @@ export const indexesUnique: Subject = {
     ),
     {
       name: 'the _id',
-      referenceFault: 'The gateway before DocumentDB writes the message',
       expected: {
         code: 11000,
         keyPattern: { _id: 1 },
         keyValue: { _id: 1 },
-        message: 'E11000 duplicate key error collection: db.rows index: _id_ dup key: { _id: 1 }',
       },
-      run: async db => duplicate(db, (await filled(db, [{ a: 1 }])).insertOne({ _id: 1 })),
+      run: async db => duplicate((await filled(db, [{ a: 1 }])).insertOne({ _id: 1 })),
     },
     {
       name: 'an _id as a double is the same as an int',

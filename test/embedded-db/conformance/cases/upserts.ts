@@ -80,24 +80,17 @@ export const upserts: Subject = {
         b: { $ne: 2 },
         c: { $exists: false },
         d: { $in: [1, 2] },
-        e: /x/,
-        f: { $not: { $gt: 1 } },
+        e: { $not: { $gt: 1 } },
       },
       { $set: { z: 1 } },
       { z: 1 },
     ),
     inserting('$or of several is not taken', { $or: [{ a: 1 }, { b: 2 }] }, { $set: { z: 1 } }, { z: 1 }),
     inserting(
-      'a single value of $in, $all or $or is an equality',
-      { a: { $in: [1] }, b: { $all: [2] }, $or: [{ c: 3 }] },
+      'a single value of $in or $or is an equality',
+      { a: { $in: [1] }, $or: [{ c: 3 }] },
       { $set: { d: 4 } },
-      { a: 1, b: 2, c: 3, d: 4 },
-    ),
-    inserting(
-      '$eq of a regular expression is an equality',
-      { a: { $eq: /x/ }, b: /x/ },
-      { $set: { c: 1 } },
-      { a: { $regularExpression: { pattern: 'x', options: '' } }, c: 1 },
+      { a: 1, c: 3, d: 4 },
     ),
     inserting(
       'a dotted _id makes a document of it',
@@ -139,7 +132,6 @@ export const upserts: Subject = {
       [{ $set: { b: { $add: ['$a', 1] }, c: { $ifNull: ['$c', 'new'] } } }],
       { a: 1, b: 2, c: 'new' },
     ),
-    refusedInsert('$all of two values', { a: { $all: [1, 2] } }, { $set: { b: 1 } }, 54),
     refusedInsert(
       'a document for a path, and a field of it',
       { a: { x: 1 }, 'a.y': 1 },
@@ -213,12 +205,10 @@ export const upserts: Subject = {
         code: 11000,
         keyPattern: { _id: 1 },
         keyValue: { _id: 'p' },
-        message: 'E11000 duplicate key error collection: db.rows index: _id_ dup key: { _id: "p" }',
       },
       async run(db) {
         await filled(db, [{ _id: 'p', calls: 10 }])
         return duplicate(
-          db,
           rows(db).updateOne({ _id: 'p', calls: { $lt: 10 } }, { $inc: { calls: 1 } }, { upsert: true }),
         )
       },
