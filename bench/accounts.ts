@@ -1,4 +1,5 @@
 import { ObjectId } from 'mongodb'
+import type { AccessClaims } from '../lib/auth/tokens.js'
 import { Session, sessions } from '../lib/domain/sessions.js'
 import { User, users } from '../lib/domain/users.js'
 import type { BenchDatabase } from './database.js'
@@ -33,6 +34,12 @@ export function sessionAt(position: number): Session {
     createdAt: CREATED_AT,
     expiresAt: EXPIRES_AT,
   }
+}
+
+/** What the token of that session says. */
+export function claimsAt(position: number): AccessClaims {
+  const { _id: sessionId, sessionVersion } = sessionAt(position)
+  return { userId: accountAt(position)._id.toHexString(), sessionId, sessionVersion }
 }
 
 /** Stores an account that is signed in. */

@@ -1,4 +1,5 @@
 import type { BenchDatabase } from './database.js'
+import { explained } from './explained.js'
 import type { Bench } from './harness.js'
 import type { RatioOf, Server, Variant } from './pairing.js'
 import type { RequestTemplate } from './request-template.js'
@@ -51,6 +52,13 @@ export async function compareGrowth(
     if (first === undefined) return
     const recorded = await bench.record(route, await databaseOf(smallest), first.template)
     bench.say(`${title}: ${recorded.description}`)
+    for (const [place, { name, template }] of variants.entries()) {
+      const database = await databaseOf(bench.sizes[place] ?? smallest)
+      const recordedHere = place === 0 ? recorded : await bench.record(route, database, template)
+      const read = await explained(database, recordedHere)
+      if (read === undefined) break
+      bench.say(`${name}: ${read}`)
+    }
     const driver = await bench.startDriver(await databaseOf(smallest), [recorded])
     const bare = { name: first.name.replace('handler', 'driver'), server: driver, template: first.template }
 

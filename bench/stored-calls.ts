@@ -4,6 +4,7 @@ import { Conversation, conversations } from '../lib/domain/conversations.js'
 import { accountAt, storeSignedIn } from './accounts.js'
 import type { BenchDatabase } from './database.js'
 import type { Bench } from './harness.js'
+import { storeUsage } from './stored-usage.js'
 
 /** Whose calls they are: the account of this place. */
 export const CALLEE = 0
@@ -22,12 +23,16 @@ export function createdAt(position: number): Date {
   return new Date(FIRST_CALL_AT + position * MINUTE_MS)
 }
 
-/** A database with so many calls of one account that is signed in, as ingest leaves them. Without their turns. */
+/**
+ * A database with so many calls of one account that is signed in, as ingest leaves them, and as many periods of usage:
+ * its own and those of others. Without the turns of the calls.
+ */
 export function filledWithCalls({ deployment, signal, say }: Bench, count: number): Promise<BenchDatabase> {
   return deployment.filled(`calls-${count}`, async database => {
     say(`storing ${count.toLocaleString('en')} calls …`)
     await storeSignedIn(database, CALLEE)
     await storeCalls(database, count, deployment.embedded, signal)
+    await storeUsage(database, count, signal)
   })
 }
 

@@ -1,4 +1,4 @@
-import { accountAt, sessionAt } from '../accounts.js'
+import { claimsAt } from '../accounts.js'
 import { compareGrowth, type Read } from '../growth.js'
 import type { Bench, Scenario } from '../harness.js'
 import type { Server } from '../pairing.js'
@@ -40,9 +40,7 @@ async function lastCursor({ port }: Server, authorization: string): Promise<stri
 }
 
 async function run(bench: Bench): Promise<void> {
-  const { _id: sessionId, sessionVersion } = sessionAt(CALLEE)
-  const userId = accountAt(CALLEE)._id.toHexString()
-  const authorization = await bench.signIn({ userId, sessionId, sessionVersion })
+  const authorization = await bench.signIn(claimsAt(CALLEE))
   await compareGrowth(bench, {
     route: 'api/user/conversations/index.ts',
     rows: 'calls',

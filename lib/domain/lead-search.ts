@@ -1,5 +1,6 @@
 import type { Filter } from 'mongodb'
 import { z } from 'zod'
+import { oneOf } from './data-scope.js'
 import type { Lead } from './leads.js'
 
 const TRIGRAM = 3
@@ -7,7 +8,8 @@ const MAX_FIELD = 60
 
 /** Of a million phones ten thousand have any three digits in a row, and a tenth of these have the next one too. */
 const DIGITS = 4
-const ALL_DIGITS = /^\d{4}$/
+const THREE_DIGITS = /^\d{3}$/
+const FOUR_DIGITS = /^\d{4}$/
 
 /**
  * Folds text to what search compares: lower case, without accents, everything but letters and digits as one space.
@@ -50,24 +52,32 @@ export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 
 }
 
 /**
- * Leads that contain a folded text: one key finds them on the index, the text decides. The last key, since numbers
+ * Leads that contain a folded text: its last key finds them on the index, the text decides. The last, since numbers
  * and names begin alike more often than they end alike.
  */
 export function matchingSearch(folded: string): Filter<Lead> {
-  const end = folded.slice(-DIGITS)
-  const key = ALL_DIGITS.test(end) ? end : folded.slice(-TRIGRAM)
   // Letters, digits and spaces: nothing that a regular expression would read as more than itself.
-  return { searchKeys: key, searchText: { $regex: folded } }
+  return { searchKeys: oneOf(lastKeysOf(folded)), searchText: { $regex: folded } }
 }
 
-/** Every three characters in a row, and every four digits. */
+/** The key of every place in a text. */
 function searchKeysOf(text: string): string[] {
-  const digits = windowsOf(text, DIGITS).filter(part => ALL_DIGITS.test(part))
-  return [...new Set([...windowsOf(text, TRIGRAM), ...digits])]
+  const places = Math.max(0, text.length - TRIGRAM + 1)
+  return [...new Set(Array.from({ length: places }, (_, place) => keyAt(text, place)))]
 }
 
-function windowsOf(text: string, length: number): string[] {
-  return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, i) => text.slice(i, i + length))
+/** Four digits where there are as many, else three characters. */
+function keyAt(text: string, place: number): string {
+  const four = text.slice(place, place + DIGITS)
+  return FOUR_DIGITS.test(four) ? four : four.slice(0, TRIGRAM)
+}
+
+/** What the key may be at the last place where a text has one: that of three digits depends on what follows. */
+function lastKeysOf(text: string): string[] {
+  const four = text.slice(-DIGITS)
+  if (FOUR_DIGITS.test(four)) return [four]
+  const three = text.slice(-TRIGRAM)
+  return THREE_DIGITS.test(three) ? [three, ...Array.from('0123456789', digit => three + digit)] : [three]
 }
 
 function at(value: unknown, key: string): unknown {

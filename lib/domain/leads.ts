@@ -91,8 +91,12 @@ export const leads = collection<Lead>({
     { name: 'microsite_bhkType', key: { microsite: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
     { name: 'owner_bhkType', key: { ownerId: 1, quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
     { name: 'bhkType', key: { quarantined: 1, bhkType: 1, createdAt: -1, _id: -1 } },
-    // The searches: one key by equality, the newest first behind it.
-    { name: 'owner_search', key: { ownerId: 1, searchKeys: 1, createdAt: -1, _id: -1 } },
+    // The searches: one key by equality, the newest first behind it. Some fifty keys a lead, and as many of an owner's.
+    {
+      name: 'owned_search',
+      key: { ownerId: 1, searchKeys: 1, createdAt: -1, _id: -1 },
+      partialFilterExpression: { ownerId: { $exists: true } },
+    },
     { name: 'search', key: { searchKeys: 1, createdAt: -1, _id: -1 } },
     // One head of a phone on a microsite, and how many leads it has behind it.
     {

@@ -39,6 +39,8 @@ describe('a search', () => {
 
   it.each([
     ['part of its phone', '6501'],
+    ['three digits of its phone', '876'],
+    ['the last three digits of its phone', '234'],
     ['the start of its phone in E.164', '+919876'],
     ['its phone in E.164', '+91 98765 01234'],
     ['its phone as a number abroad is dialled', '00919876501234'],
@@ -52,6 +54,7 @@ describe('a search', () => {
     ['its microsite', 'lake.view'],
     ['a part of its microsite', 'VIEW example'],
     ['its campaign', 'diwali-2026'],
+    ['three digits of its campaign', '202'],
     ['its source', 'google ads'],
   ])('finds a lead by %s', async (_, search) => {
     await post(submitted())
@@ -110,6 +113,23 @@ describe('a search', () => {
     const third = await list({ ...query, cursor: second.body.nextCursor ?? '' })
     expect(third.body.items.map(({ name }) => name)).toEqual(['Meera 2'])
     expect(third.body.nextCursor).toBeNull()
+  })
+})
+
+describe('a search for three digits', () => {
+  it('finds each lead once and the newest first, whatever digit follows them, and however often', async () => {
+    const phones = ['+918981000000', '+918000000898', '+918989898989', '+918000089870', '+918000089760']
+    await store(
+      ...phones.map((phone, i) => storedLead({ phone, createdAt: new Date(Date.UTC(2026, 0, 1 + i)) })),
+      storedLead({ phone: '+918000000089' }),
+    )
+    const query = { search: '898', limit: '2' }
+    const first = await list(query)
+    const second = await list({ ...query, cursor: first.body.nextCursor ?? '' })
+    const phonesOf = ({ body }: { body: ListAnswer }) => body.items.map(({ phone }) => phone)
+    expect(phonesOf(first)).toEqual(['+918000089870', '+918989898989'])
+    expect(phonesOf(second)).toEqual(['+918000000898', '+918981000000'])
+    expect([first.body.total, second.body.total, second.body.nextCursor]).toEqual([4, 4, null])
   })
 })
 
