@@ -146,6 +146,7 @@ function refusal(codeName: keyof typeof CODES): object {
   }
 }
 
-function decodeReply(reply: Buffer): object {
+/** What a reply says: one section, as every server sends it. */
+export function decodeReply(reply: Buffer): Record<string, unknown> {
   return decode(reply.subarray(21))
 }
