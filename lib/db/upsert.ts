@@ -1,4 +1,6 @@
-import type { Collection, Document, Filter, UpdateFilter } from 'mongodb'
+import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
+import { AppError } from '../errors.js'
+import { despiteCut } from './despite-cut.js'
 import { isDuplicateKey, onlyDuplicates } from './errors.js'
 
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
@@ -10,6 +12,22 @@ export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> 
     if (isDuplicateKey(error)) return undefined
     throw error
   })
+}
+
+/**
+ * Inserts a document unless its `_id` is taken, and gives the one that is stored: this one itself where it was new.
+ * What was there is read as a majority has it: beside a duplicate a mongos before version 8 may keep a failed write
+ * concern to itself, and what only the primary has may be gone once another one is elected.
+ *
+ * @throws {AppError} `unavailable` where a majority does not have it yet, or it was deleted meanwhile.
+ */
+export async function insertOnce<T extends Document>(collection: Collection<T>, document: T): Promise<T> {
+  const insert = () => collection.insertOne(document as OptionalUnlessRequiredId<T>)
+  if (await unlessTaken(() => despiteCut(insert))) return document
+  const taken = { _id: document._id } as Filter<T>
+  const stored = await collection.findOne<T>(taken, { readConcern: 'majority' })
+  if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  return stored
 }
 
 /**

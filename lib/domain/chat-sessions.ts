@@ -1,8 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { despiteCut } from '../db/despite-cut.js'
-import { unlessTaken } from '../db/upsert.js'
+import { insertOnce } from '../db/upsert.js'
 import { BhkType } from './bhk.js'
 import { Message, PublicMessage, toPublicMessages } from './conversation.js'
 
@@ -89,7 +88,6 @@ export function toPublicSession(session: ChatSession): PublicChatSession {
 export async function saveLeadSession(lead: Omit<ChatSession, 'sessionId' | 'leadId'>): Promise<void> {
   if (lead.conversation.length === 0) return
   const { _id, microsite, projectId, ownerId, phone, bhkType, conversation, metadata, createdAt } = lead
-  const sessions = await chatSessions.open()
   const session: ChatSession = {
     _id,
     sessionId: `lead:${_id}`,
@@ -104,5 +102,5 @@ export async function saveLeadSession(lead: Omit<ChatSession, 'sessionId' | 'lea
     createdAt,
     updatedAt: createdAt,
   }
-  await unlessTaken(() => despiteCut(() => sessions.insertOne(session)))
+  await insertOnce(await chatSessions.open(), session)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { insertOnce } from '../db/upsert.js'
 import { believedTime, type ConversationInput } from './conversation-input.js'
 
 /**
@@ -80,12 +80,7 @@ function turnIdOf(input: ConversationInput): ObjectId {
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function appendTurn(turn: ConversationTurn): Promise<ConversationTurn> {
-  const turns = await conversationTurns.open()
-  try {
-    await turns.insertOne(turn)
-    return turn
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
-  return (await turns.findOne({ _id: turn._id, userId: turn.userId })) ?? turn
+  const stored = await insertOnce(await conversationTurns.open(), turn)
+  // One of an account that was erased may be there under the same names until it is gone.
+  return stored.userId.equals(turn.userId) ? stored : turn
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ObjectId } from 'mongodb'
+import { ObjectId, type UpdateFilter } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { despiteCut } from '../db/despite-cut.js'
@@ -175,16 +175,24 @@ async function insertNew(incoming: readonly Incoming[]): Promise<Set<number>> {
     if (!onlyDuplicates(error)) throw error
     for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
   }
-  // Whichever twin comes first, what is stored in the end is the one that carries the visitor's time.
-  const timed = incoming.filter(({ side }, position) => side === 'timed' && !inserted.has(position))
-  if (timed.length > 0)
+  const known = incoming.filter((_, position) => !inserted.has(position))
+  if (known.length > 0)
     await recorded.bulkWrite(
-      timed.map(({ event: { _id, payload, at } }) => ({
-        updateOne: { filter: { _id }, update: { $set: { ...(payload && { payload }), at } } },
+      known.map(({ event, side }) => ({
+        updateOne: { filter: { _id: event._id }, update: seenAgain(event, side) },
       })),
       { ordered: false },
     )
   return inserted
+}
+
+/**
+ * What becomes of an event that is there already. Whichever twin comes first, what is stored in the end is the one
+ * that carries the visitor's time. The other changes nothing, but is a write nevertheless: beside a duplicate nobody
+ * may say whether a majority has it (see `insertOnce`).
+ */
+function seenAgain({ type, payload, at }: WidgetEvent, side: Side | undefined): UpdateFilter<WidgetEvent> {
+  return side === 'timed' ? { $set: { ...(payload && { payload }), at } } : { $setOnInsert: { type } }
 }
 
 /** The widgets' names of what is counted. A captured lead is counted where it is stored. */

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { despiteCut } from '../db/despite-cut.js'
-import { unlessTaken } from '../db/upsert.js'
+import { insertOnce } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { LeadInput } from './captured-input.js'
@@ -44,7 +43,7 @@ export async function captureLead(
 ): Promise<CapturedLead> {
   const lead = leadFrom(input, project, submission)
   const [stored] = await Promise.all([
-    insertOnce(lead),
+    insertOnce(await leads.open(), lead),
     // Under a key that two bodies may carry, the chat has to wait until it is known whose lead it is.
     lead.inputDigest === undefined && saveLeadSession(lead),
   ])
@@ -126,16 +125,6 @@ function captureKey(lead: Omit<Lead, '_id'>, submission: Submission): Buffer {
 
 function digest(value: unknown): Buffer {
   return createHash('sha256').update(JSON.stringify(value)).digest()
-}
-
-/** The lead as it is stored: this one, or what the same submission made before. */
-async function insertOnce(lead: Lead): Promise<Lead> {
-  const captured = await leads.open()
-  if (await unlessTaken(() => despiteCut(() => captured.insertOne(lead)))) return lead
-  const stored = await captured.findOne({ _id: lead._id })
-  // Deleted between the two: the next try inserts it.
-  if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
-  return stored
 }
 
 function toCaptured(lead: Lead): CapturedLead {

@@ -25,7 +25,7 @@ const RECOUNTED_DAYS = 2
  * run that was taken for dead does no harm.
  */
 const jobs: readonly Job[] = [
-  { name: 'indexes', run: ensureAllIndexes },
+  { name: 'indexes', run: makeIndexes },
   { name: 'pending-leads', run: followUpPending },
   { name: 'counters', run: recountRecentDays },
   { name: 'unmetered-calls', run: meterPendingCalls },
@@ -53,6 +53,12 @@ export function maintain(
   options?: MaintenanceOptions,
 ): Promise<MaintenanceReport> {
   return runJobs(jobs, now, logFailure, options)
+}
+
+async function makeIndexes(): Promise<void> {
+  const failures = await ensureAllIndexes()
+  const named = failures.map(({ collection, reason }) => `${collection} (${reason})`)
+  if (named.length > 0) throw new Error(`Indexes that cannot be made: ${named.join(', ')}.`)
 }
 
 async function recountRecentDays(now: Date): Promise<unknown> {

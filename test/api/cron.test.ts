@@ -96,6 +96,22 @@ describe('the maintenance cron', () => {
     expect(await counters()).toMatchObject({ mended: [{ was: 0, is: 1 }] })
   })
 
+  it('fails with an index that cannot be made, and does the rest', async () => {
+    const run = await deploy({ CRON_SECRET, LOG_LEVEL: 'error' })
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const { db } = testDatabase()
+    await db.collection('users').drop()
+    await db.collection('users').insertMany([{ email: 'twice' }, { email: 'twice' }])
+
+    const { body } = await run({ token: CRON_SECRET })
+
+    expect(body.ok).toBe(false)
+    expect(body.jobs.filter(({ ok }) => !ok)).toMatchObject([{ name: 'indexes', left: true }])
+    expect(body.jobs.filter(({ left }) => left)).toHaveLength(1)
+    expect(logged.mock.calls.join()).toMatch(/Indexes that cannot be made: users \(DuplicateKey\)\./)
+    expect(await db.collection('maintenance').findOne()).toMatchObject({ ok: false })
+  })
+
   it('does nothing while another run is at it, and says since when', async () => {
     const run = await deploy({ CRON_SECRET })
     const startedAt = new Date()

@@ -1,8 +1,10 @@
-import { type Document, MongoServerError } from 'mongodb'
+import { type Document, MongoClient, MongoServerError } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isDuplicateKey } from '../../lib/db/errors.js'
-import { bulkUpsert, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
+import { bulkUpsert, insertOnce, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
+import { field, isDoc } from '../../scripts/embedded-db/values.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
+import { startWireProxy } from '../support/wire-proxy.js'
 
 interface Counter extends Document {
   _id: string
@@ -43,6 +45,39 @@ describe('unlessTaken', () => {
     expect(await unlessTaken(async () => 'mine')).toBe('mine')
     expect(await unlessTaken(() => Promise.reject(collision()))).toBeUndefined()
     await expect(unlessTaken(() => Promise.reject(new Error('away')))).rejects.toThrow('away')
+  })
+})
+
+describe('insertOnce', () => {
+  it('gives what is stored, which is the first of any number at once', async () => {
+    const given = Array.from({ length: 20 }, (_, count) => ({ _id: 'a', count }))
+    const stores = await Promise.all(given.map(document => insertOnce(counters(), document)))
+    const [only] = await counters().find().toArray()
+    expect(new Set(stores.map(({ count }) => count))).toEqual(new Set([only?.count]))
+    expect(stores.filter((stored, i) => stored === given[i])).toHaveLength(1)
+  })
+
+  it('acknowledges nothing that is there but not on a majority', async () => {
+    let isOnMajority = false
+    const proxy = await startWireProxy(testDatabase().uri, async ({ name, message }, forward) => {
+      const concern = field(message.command, 'readConcern')
+      const isAsked = isDoc(concern) && field(concern, 'level') === 'majority'
+      if (name !== 'find' || !isAsked || isOnMajority) return forward()
+      return { ok: 1, cursor: { id: 0n, ns: `${testDatabase().name}.upserts`, firstBatch: [] } }
+    })
+    const client = new MongoClient(proxy.uri)
+    try {
+      const behind = client.db().collection<Counter>('upserts')
+      await counters().insertOne({ _id: 'a', count: 1 })
+      const again = () => insertOnce(behind, { _id: 'a', count: 2 })
+
+      await expect(again()).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 1 })
+      isOnMajority = true
+      expect(await again()).toEqual({ _id: 'a', count: 1 })
+    } finally {
+      await client.close()
+      await proxy.close()
+    }
   })
 })
 

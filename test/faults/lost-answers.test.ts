@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { field, isDoc } from '../../scripts/embedded-db/values.js'
 import { testDatabase } from '../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
-import { type LostWrite, type ReplicaSet, startReplicaSet } from '../support/replica-set.js'
+import { decodeReply, type LostWrite, type ReplicaSet, startReplicaSet } from '../support/replica-set.js'
 import { startWireProxy, type WireProxy } from '../support/wire-proxy.js'
 import { type Client, type Clients, isServed, startClients } from './clients.js'
 
@@ -63,6 +64,44 @@ describe('a server by itself', () => {
       expect([client, seen.status, ...traps]).toEqual([client, expect.toSatisfy(status => status < 300)])
     }
 
+    await expectAllOnce()
+  })
+})
+
+describe('a majority that is away', () => {
+  const failed = { code: 64, codeName: 'WriteConcernTimeout', errmsg: 'waiting for replication timed out' }
+  let isAway = false
+  let proxy: WireProxy
+
+  beforeEach(async () => {
+    isAway = false
+    // As a mongos before version 8: beside a duplicate it says nothing of the write concern.
+    proxy = await startWireProxy(testDatabase().uri, async ({ name, target, message }, forward) => {
+      const reply = await forward()
+      if (!isAway || target === 'stripeevents') return reply
+      const concern = field(message.command, 'readConcern')
+      if (isDoc(concern) && field(concern, 'level') === 'majority')
+        return { ok: 1, cursor: { id: 0n, ns: 'any.thing', firstBatch: [] } }
+      if (!/^(insert|update|findAndModify|delete)$/.test(name)) return reply
+      const answer = decodeReply(reply)
+      return Number(answer.ok) === 1 && !answer.writeErrors ? { ...answer, writeConcernError: failed } : reply
+    })
+    await clients.deploy(proxy.uri)
+  })
+
+  afterEach(async () => {
+    await clients.close()
+    await proxy.close()
+  })
+
+  it('has nothing acknowledged that it does not have, when it comes again neither', async () => {
+    isAway = true
+
+    for (const [client] of WRITES)
+      for (let times = 1; times <= 2; times++)
+        expect([client, (await clients.ask(client)).status]).toEqual([client, 503])
+
+    isAway = false
     await expectAllOnce()
   })
 })

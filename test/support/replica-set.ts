@@ -1,6 +1,6 @@
 import { MongoClient, ObjectId } from 'mongodb'
 import { decode } from '../../scripts/embedded-db/codec.js'
-import { field, isDoc } from '../../scripts/embedded-db/values.js'
+import { field, fieldsOf, isDoc } from '../../scripts/embedded-db/values.js'
 import { type Forward, startWireProxy, type WireCommand, type WireReply } from './wire-proxy.js'
 
 /** What a write meets whose primary goes away while it is at it. */
@@ -146,6 +146,7 @@ function refusal(codeName: keyof typeof CODES): object {
   }
 }
 
-function decodeReply(reply: Buffer): object {
-  return decode(reply.subarray(21))
+/** What a reply says: one section, as every server sends it. */
+export function decodeReply(reply: Buffer): Record<string, unknown> {
+  return Object.fromEntries(fieldsOf(decode(reply.subarray(21))))
 }
