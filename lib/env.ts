@@ -281,7 +281,7 @@ export function env(): Env {
 /** What a deployment should set and has not: one sentence each, names only. Shown by `/api/health`. */
 export function configurationWarnings(current: Env): string[] {
   const warnings: string[] = []
-  if (!current.adminToken) warnings.push('ADMIN_TOKEN is not set: nobody can list leads.')
+  if (!current.adminToken) warnings.push('ADMIN_TOKEN is not set: only accounts and API keys can list leads.')
   if (!current.cronSecret) warnings.push('CRON_SECRET is not set: the maintenance cron is refused.')
   if (!current.authSecret) warnings.push('AUTH_SECRET is not set: nobody can sign in.')
   if (!current.smtpUrl && current.production) warnings.push('SMTP_URL is not set: no mail is sent.')

@@ -41,6 +41,8 @@ const TokenWishes = z.object({
   session: z.enum(['token', 'cookie']).default('token'),
 })
 
+type TokenLife = z.infer<typeof TokenWishes>['tokenLife']
+
 export const RegisterInput = z
   .object({
     email: Email,
@@ -158,7 +160,7 @@ export async function checkPassword(email: string, password: string, request: Ac
  */
 export async function refresh(refreshToken: string, now: Date): Promise<SignedIn> {
   const { user, session, refreshToken: next } = await rotateSession(refreshToken, now)
-  return signedIn(user, session, next, SHORT_TTL_SECONDS, now)
+  return signedIn(user, session, next, ttlSecondsOf('short'), now)
 }
 
 /**
@@ -217,14 +219,15 @@ export async function logout(
   else await endSession(sessionId)
 }
 
-async function signIn(
-  user: User,
-  life: z.infer<typeof TokenWishes>['tokenLife'],
-  { now }: AccountRequest,
-): Promise<SignedIn> {
+async function signIn(user: User, life: TokenLife, { now }: AccountRequest): Promise<SignedIn> {
   const { session, refreshToken } = await startSession(user, now)
-  const ttlSeconds = life === 'short' ? SHORT_TTL_SECONDS : env().accessTokenTtlSeconds
-  return signedIn(user, session, refreshToken, ttlSeconds, now)
+  return signedIn(user, session, refreshToken, ttlSecondsOf(life), now)
+}
+
+/** What a client asks for is never longer than what the deployment gives. */
+function ttlSecondsOf(life: TokenLife): number {
+  const { accessTokenTtlSeconds } = env()
+  return life === 'short' ? Math.min(SHORT_TTL_SECONDS, accessTokenTtlSeconds) : accessTokenTtlSeconds
 }
 
 async function signedIn(

@@ -177,3 +177,18 @@ it('lets a token live as long as the deployment says, or 15 minutes where the cl
     [900, 900],
   ])
 })
+
+it('lets no token live longer than the deployment says, whatever the client asks for', async () => {
+  const { user, refreshToken } = await createTestUser()
+  const strict = await deployAuth({ ACCESS_TOKEN_TTL: '5m' })
+  const wishes = { email: user.email, password: TEST_PASSWORD, tokenLife: 'short' }
+  const answers = [
+    await strict.post('auth/login', wishes),
+    await strict.post('auth/refresh', { refreshToken }),
+  ]
+
+  for (const { body } of answers) {
+    const { exp = 0, iat = 0 } = decodeJwt(body.token)
+    expect([body.expiresIn, exp - iat]).toEqual([300, 300])
+  }
+})
