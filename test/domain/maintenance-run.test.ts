@@ -107,13 +107,25 @@ describe('of several at once', () => {
   it('one runs, and the others do nothing and say since when', async () => {
     let atWork = 0
     let most = 0
+    let back = 0
+    let release = () => {}
+    const othersAreBack = new Promise<void>(resolve => {
+      release = resolve
+    })
     const work = job('work', async () => {
       most = Math.max(most, ++atWork)
-      await new Promise(resolve => setTimeout(resolve, 300))
+      if (most > 1) release()
+      await othersAreBack
       return --atWork
     })
 
-    const reports = await Promise.all(Array.from({ length: 8 }, () => run([work])))
+    const reports = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const report = await run([work])
+        if (++back === 7) release()
+        return report
+      }),
+    )
 
     expect(most).toBe(1)
     const refused = reports.filter(({ runningSince }) => runningSince !== undefined)
