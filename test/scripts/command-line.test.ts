@@ -108,7 +108,7 @@ it('runs by whatever path it is reached', { timeout: PATIENCE }, async () => {
   const link = join(makeDirectory(), 'checkout')
   symlinkSync(join(import.meta.dirname, '..', '..'), link)
 
-  const { output } = await runScript('api-key', ['--help'], { directory: join(link, 'scripts') })
+  const { output } = await runScript('api-key', ['--help'], { source: join(link, 'scripts', 'api-key.ts') })
 
   expect(output).toMatch(/^npm run api-key -- /)
 })

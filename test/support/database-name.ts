@@ -24,10 +24,11 @@ export function isDatabaseOf(runId: string, name: string): boolean {
  * The database of this worker process. Vitest numbers the places of its pool, and gives a place to the next test
  * file only after the one before has ended: files that share a database never run at the same time.
  */
-export function workerDatabase({ runId, uri }: { runId: string; uri: string }): {
+export function workerDatabase({ runId, uris }: { runId: string; uris: readonly string[] }): {
   name: string
   uri: string
 } {
-  const name = databaseName(runId, process.env.VITEST_POOL_ID ?? '')
-  return { name, uri: withDatabaseName(uri, name) }
+  const worker = process.env.VITEST_POOL_ID ?? ''
+  const name = databaseName(runId, worker)
+  return { name, uri: withDatabaseName(uris[Number(worker) % uris.length] ?? '', name) }
 }

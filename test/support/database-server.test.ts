@@ -5,8 +5,11 @@ import { withDatabaseName } from '../../scripts/support/database-uri.js'
 import { databaseName, newRunId } from './database-name.js'
 import { startDatabaseServer } from './database-server.js'
 
-async function start(variables: NodeJS.ProcessEnv, runId = newRunId()) {
-  const server = await startDatabaseServer(runId, variables)
+const [given = ''] = inject('databaseServer').uris
+const embedded = { built: inject('built'), workers: 1 }
+
+async function start(variables: NodeJS.ProcessEnv) {
+  const server = await startDatabaseServer(newRunId(), variables, embedded)
   onTestFinished(() => server.close())
   return server
 }
@@ -22,31 +25,29 @@ async function closedPort(): Promise<number> {
 
 describe('TEST_DB=auto', () => {
   it('takes the MONGO_URI that it was given', async () => {
-    const { uri } = inject('databaseServer')
-
-    expect(await start({ MONGO_URI: uri })).toMatchObject({ kind: 'given', uri })
+    expect(await start({ MONGO_URI: given })).toMatchObject({ kind: 'given', uris: [given] })
   })
 
   it('refuses one that is not on this machine, before connecting', async () => {
     const MONGO_URI = 'mongodb://admin:secret@db.example.com/leadline'
 
-    await expect(startDatabaseServer(newRunId(), { MONGO_URI })).rejects.toThrow(
+    await expect(start({ MONGO_URI })).rejects.toThrow(
       'Tests do not run against db.example.com:27017, which is not this machine',
     )
   })
 
   it('takes one elsewhere with TEST_ALLOW_REMOTE=1', async () => {
     // Not loopback by name, yet it never leaves this machine.
-    const uri = inject('databaseServer').uri.replace('127.0.0.1', '0.0.0.0')
+    const MONGO_URI = given.replace('127.0.0.1', '0.0.0.0')
 
-    await expect(startDatabaseServer(newRunId(), { MONGO_URI: uri })).rejects.toThrow('not this machine')
-    expect(await start({ MONGO_URI: uri, TEST_ALLOW_REMOTE: '1' })).toMatchObject({ kind: 'given' })
+    await expect(start({ MONGO_URI })).rejects.toThrow('not this machine')
+    expect(await start({ MONGO_URI, TEST_ALLOW_REMOTE: '1' })).toMatchObject({ kind: 'given' })
   })
 
   it('does not replace one that does not answer by another', async () => {
-    const uri = `mongodb://admin:secret@127.0.0.1:${await closedPort()}/`
+    const MONGO_URI = `mongodb://admin:secret@127.0.0.1:${await closedPort()}/`
 
-    await expect(startDatabaseServer(newRunId(), { MONGO_URI: uri })).rejects.toThrow(
+    await expect(start({ MONGO_URI })).rejects.toThrow(
       /^MONGO_URI was given for the tests, but 127\.0\.0\.1:\d+ does not answer$/,
     )
   })
@@ -62,37 +63,40 @@ describe('TEST_DB=auto', () => {
   })
 })
 
-it('TEST_DB=embedded answers to the driver, whatever MONGO_URI says', async () => {
-  const { kind, uri } = await start({ TEST_DB: 'embedded', MONGO_URI: 'mongodb://db.example.com/' })
-  const client = await MongoClient.connect(uri)
-  onTestFinished(() => client.close())
+it('TEST_DB=embedded is a database for each worker, whatever MONGO_URI says', async () => {
+  const variables = { TEST_DB: 'embedded', MONGO_URI: 'mongodb://db.example.com/' }
+  const server = await startDatabaseServer(newRunId(), variables, { ...embedded, workers: 2 })
+  onTestFinished(() => server.close())
+  const clients = await Promise.all(server.uris.map(uri => MongoClient.connect(uri)))
+  onTestFinished(async () => void (await Promise.all(clients.map(client => client.close()))))
 
-  expect(kind).toBe('embedded')
-  expect(await client.db('admin').command({ ping: 1 })).toMatchObject({ ok: 1 })
+  expect(server.kind).toBe('embedded')
+  await clients[0]?.db('test').collection('leads').insertOne({})
+  const counts = clients.map(client => client.db('test').collection('leads').countDocuments())
+  expect(await Promise.all(counts)).toEqual([1, 0])
 })
 
 it('TEST_DB=mongod does not fall on', async () => {
   vi.stubEnv('MONGOMS_SYSTEM_BINARY', '/nowhere/mongod')
 
-  await expect(startDatabaseServer(newRunId(), { TEST_DB: 'mongod' })).rejects.toThrow('/nowhere/mongod')
+  await expect(start({ TEST_DB: 'mongod' })).rejects.toThrow('/nowhere/mongod')
 })
 
 it('TEST_DB with another value names the ones there are', () => {
-  expect(() => startDatabaseServer(newRunId(), { TEST_DB: 'mongo' })).toThrow(
+  expect(() => startDatabaseServer(newRunId(), { TEST_DB: 'mongo' }, embedded)).toThrow(
     `TEST_DB is 'mongo': it can be auto, mongod or embedded`,
   )
 })
 
 it('leaves no database of its run on a server that it was given, and every other one', async () => {
-  const { uri } = inject('databaseServer')
   const [runId, otherRunId] = [newRunId(), newRunId()]
   const names = [databaseName(runId, '1'), databaseName(runId, '2'), databaseName(otherRunId, '1')]
-  const client = await MongoClient.connect(withDatabaseName(uri, 'admin'))
+  const client = await MongoClient.connect(withDatabaseName(given, 'admin'))
   onTestFinished(async () => {
     await client.db(databaseName(otherRunId, '1')).dropDatabase()
     await client.close()
   })
-  const server = await startDatabaseServer(runId, { MONGO_URI: uri })
+  const server = await startDatabaseServer(runId, { MONGO_URI: given }, embedded)
   for (const name of names) await client.db(name).collection('leads').insertOne({})
 
   await server.close()

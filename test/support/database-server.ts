@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { MongoClient } from 'mongodb'
 import { DryMongoBinary, MongoBinary, MongoMemoryServer } from 'mongodb-memory-server'
 import { hostsOf, memberHosts } from '../../scripts/support/hosts.js'
@@ -16,11 +18,19 @@ export type DatabaseServerKind = 'given' | 'mongod' | 'embedded'
 /** A running deployment for one run of the tests. */
 export interface DatabaseServer {
   kind: DatabaseServerKind
-  uri: string
+  /** One for each worker, or one for all of them. */
+  uris: readonly string[]
   /** What it is and why, for the line that a run prints. No credentials. */
   description: string
   /** Leaves nothing behind: stops what the run started, drops what it created elsewhere. */
   close(): Promise<void>
+}
+
+/** What the embedded database is started from, and for how many workers. */
+export interface EmbeddedOptions {
+  /** Of `buildScripts()`. */
+  built: string
+  workers: number
 }
 
 /**
@@ -29,14 +39,18 @@ export interface DatabaseServer {
  *
  * @throws {Error} when the one that was asked for is refused, does not answer or cannot be started.
  */
-export function startDatabaseServer(runId: string, variables: NodeJS.ProcessEnv): Promise<DatabaseServer> {
+export function startDatabaseServer(
+  runId: string,
+  variables: NodeJS.ProcessEnv,
+  embedded: EmbeddedOptions,
+): Promise<DatabaseServer> {
   const choice = variables.TEST_DB || 'auto'
   if (choice === 'mongod') return startMongod({ download: variables.MONGOMS_DOWNLOAD === '1' })
-  if (choice === 'embedded') return startEmbedded('TEST_DB=embedded')
+  if (choice === 'embedded') return startEmbedded('TEST_DB=embedded', embedded)
   if (choice !== 'auto') throw new Error(`TEST_DB is '${choice}': it can be auto, mongod or embedded`)
   return variables.MONGO_URI
     ? useGiven(variables.MONGO_URI, runId, variables.TEST_ALLOW_REMOTE === '1')
-    : startLocalMongodOrEmbedded()
+    : startLocalMongodOrEmbedded(embedded)
 }
 
 async function useGiven(uri: string, runId: string, allowRemote: boolean): Promise<DatabaseServer> {
@@ -60,7 +74,7 @@ async function useGiven(uri: string, runId: string, allowRemote: boolean): Promi
   }
   return {
     kind: 'given',
-    uri,
+    uris: [uri],
     description: `${names} (given by MONGO_URI)`,
     async close() {
       const { databases } = await client.db('admin').admin().listDatabases({ nameOnly: true })
@@ -71,14 +85,14 @@ async function useGiven(uri: string, runId: string, allowRemote: boolean): Promi
   }
 }
 
-async function startLocalMongodOrEmbedded(): Promise<DatabaseServer> {
+async function startLocalMongodOrEmbedded(embedded: EmbeddedOptions): Promise<DatabaseServer> {
   forbidDownload()
   try {
     const binary = await DryMongoBinary.locateBinary(await DryMongoBinary.generateOptions())
-    if (binary === undefined) return startEmbedded('no MONGO_URI, no mongod on this machine')
+    if (binary === undefined) return startEmbedded('no MONGO_URI, no mongod on this machine', embedded)
     return await startMongod({ download: false })
   } catch (error) {
-    return startEmbedded(`the mongod here does not start: ${firstLine(error)}`)
+    return startEmbedded(`the mongod here does not start: ${firstLine(error)}`, embedded)
   }
 }
 
@@ -95,7 +109,7 @@ async function startMongod({ download }: { download: boolean }): Promise<Databas
     const uri = server.getUri()
     return {
       kind: 'mongod',
-      uri,
+      uris: [uri],
       description: `mongod at ${new URL(uri).host}`,
       async close() {
         await server.stop({ doCleanup: false })
@@ -112,11 +126,23 @@ function forbidDownload(): void {
   process.env.MONGOMS_RUNTIME_DOWNLOAD = 'false'
 }
 
-async function startEmbedded(reason: string): Promise<DatabaseServer> {
-  const { startEmbeddedDb } = await import('../../scripts/embedded-db/index.js')
-  // Tests write at times of their own: what is over by the real clock must not vanish under them.
-  const { uri, port, close } = await startEmbeddedDb({ sweepEveryMs: 60 * 60 * 1000 })
-  return { kind: 'embedded', uri, description: `embedded at 127.0.0.1:${port} (${reason})`, close }
+// It does one thing at a time. With a thread for each worker, no test waits for what another one asks of it.
+async function startEmbedded(reason: string, { built, workers }: EmbeddedOptions): Promise<DatabaseServer> {
+  const file = join(built, 'test', 'support', 'embedded-thread.mjs')
+  const threads = Array.from({ length: workers }, () => new Worker(file))
+  const close = async () => void (await Promise.all(threads.map(thread => thread.terminate())))
+  try {
+    const ports = (await Promise.all(threads.map(thread => once(thread, 'message')))).flat()
+    return {
+      kind: 'embedded',
+      uris: ports.map(port => `mongodb://127.0.0.1:${port}/`),
+      description: `embedded at 127.0.0.1:${ports.join(', ')} (${reason})`,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
 function firstLine(error: unknown): string {

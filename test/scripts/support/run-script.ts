@@ -2,10 +2,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { inject } from 'vitest'
 import { testDatabase } from '../../support/database.js'
 import { makeTestProject } from './project.js'
-
-const scripts = join(import.meta.dirname, '..', '..', '..', 'scripts')
 
 export interface ScriptRun {
   /** null after a signal that ended it. */
@@ -23,8 +22,8 @@ export interface RunOptions {
   input?: string
   /** Where it is started; an empty directory by default. */
   cwd?: string
-  /** The directory of the scripts, as it was typed. */
-  directory?: string
+  /** Its source, as it was typed, in place of what this run of the tests built of it. */
+  source?: string
 }
 
 /** A script that is running. */
@@ -48,11 +47,14 @@ export function runScript(
 export function startScript(
   name: string,
   args: readonly string[],
-  { env = { MONGO_URI: testDatabase().uri }, input = '', cwd, directory = scripts }: RunOptions = {},
+  { env = { MONGO_URI: testDatabase().uri }, input = '', cwd, source }: RunOptions = {},
 ): RunningScript {
   const { PATH = '', HOME = '' } = process.env
-  const tsx = import.meta.resolve('tsx')
-  const child = spawn(process.execPath, ['--import', tsx, join(directory, `${name}.ts`), ...args], {
+  const program =
+    source === undefined
+      ? [join(inject('built'), 'scripts', `${name}.mjs`)]
+      : ['--import', import.meta.resolve('tsx'), source]
+  const child = spawn(process.execPath, [...program, ...args], {
     cwd: cwd ?? makeTestProject({}).root,
     env: { PATH, HOME, BCRYPT_COST: '4', ...env },
   })
