@@ -13,7 +13,7 @@ import {
 } from './values.js'
 
 /** What any command may carry without a change to its result. `maxTimeMS` ends nothing early. */
-const GENERIC = ['$db', '$readPreference', 'comment', 'lsid', 'maxTimeMS', 'writeConcern']
+const GENERIC = ['$db', '$readPreference', 'comment', 'lsid', 'maxTimeMS', 'readConcern', 'writeConcern']
 
 /** The fields of a command or of one of its statements, read with MongoDB's type errors. */
 export class Options {

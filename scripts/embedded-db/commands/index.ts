@@ -35,16 +35,19 @@ export function runCommand(
   const [name = ''] = namesOf(command)
   const handler = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (!handler) throw new CommandError('CommandNotFound', `no such command: '${name}'`)
-  checkWriteConcern(command)
+  checkConcerns(command)
   const options = new Options(name, command, handler.fields ?? namesOf(command))
   const database = String(options.required('$db'))
   return handler.run({ target: field(command, name), database, options, sequences, ...services })
 }
 
-/** There is one server, and so no more than one to acknowledge a write. */
-function checkWriteConcern(command: Doc): void {
-  const concern = field(command, 'writeConcern')
-  const w = isDoc(concern) ? field(concern, 'w') : undefined
-  if (w === undefined || w === 'majority' || (isNumeric(w) && toNumber(w) <= 1)) return
-  throw unsupported(`The write concern w: ${w}`)
+/** There is one server: no more than one acknowledges a write, and what it has, a majority has. */
+function checkConcerns(command: Doc): void {
+  const [write, read] = [field(command, 'writeConcern'), field(command, 'readConcern')]
+  const w = isDoc(write) ? field(write, 'w') : undefined
+  if (w !== undefined && w !== 'majority' && !(isNumeric(w) && toNumber(w) <= 1))
+    throw unsupported(`The write concern w: ${w}`)
+  const level = isDoc(read) ? field(read, 'level') : undefined
+  if (level !== undefined && level !== 'local' && level !== 'majority')
+    throw unsupported(`The read concern '${level}'`)
 }

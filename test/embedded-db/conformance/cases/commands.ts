@@ -96,6 +96,12 @@ export const commands: Subject = {
       },
     },
     {
+      name: 'what a majority has is read',
+      expected: [{ _id: 1, a: 1 }],
+      run: async db =>
+        (await filled(db, [{ a: 1 }])).find({}, { readConcern: { level: 'majority' } }).toArray(),
+    },
+    {
       name: 'a comment and a time limit change nothing',
       expected: [{ _id: 1, a: 1 }],
       run: async db =>
