@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashPassword, NewPassword, needsRehash, verifyPassword } from '../auth/passwords.js'
 import { requireAuthSecret, signAccessToken } from '../auth/tokens.js'
 import { env } from '../env.js'
 import { AppError, invalidField } from '../errors.js'
-import { enqueueAccountMail } from './account-mails.js'
+import { enqueueAccountMail, sendOwedMail } from './account-mails.js'
 import { revokeKeysUntil } from './api-keys.js'
+import { isKnownNetwork, rememberNetwork, withNetwork } from './known-networks.js'
 import { admitLoginAttempt, forgetFailures } from './login-throttle.js'
 import {
   endAllSessions,
@@ -32,7 +32,6 @@ import {
 
 /** A token that a client may ask to be short-lived, because it refreshes. */
 const SHORT_TTL_SECONDS = 15 * 60
-const KNOWN_NETWORKS = 10
 
 const TokenWishes = z.object({
   /** `short`: an access token of 15 minutes, for clients that refresh. */
@@ -96,12 +95,17 @@ export interface AccountRequest {
 export async function register(input: RegisterInput, request: AccountRequest): Promise<SignedIn | undefined> {
   requireAuthSecret()
   const { email, name, phone } = input
+  const { now } = request
   const passwordHash = await hashPassword(input.password)
-  const created = await createUser({ email, passwordHash, name, phone }, request.now).catch(error => {
+  const account = { email, passwordHash, name, phone, owes: 'verify-email' as const }
+  const created = await createUser(account, now).catch(error => {
     if (env().strictSignup && error instanceof AppError && error.code === 'conflict') return undefined
     throw error
   })
-  await enqueueAccountMail(created ? 'verify-email' : 'address-taken', email, request)
+  // Not awaited: a failure would say of an account that is made that it is not.
+  request.background(
+    created ? sendOwedMail(created, now) : enqueueAccountMail('address-taken', email, request),
+  )
   return created && !env().strictSignup ? signIn(created, input.tokenLife, request) : undefined
 }
 
@@ -125,8 +129,7 @@ export async function login(input: LoginInput, request: AccountRequest): Promise
 export async function checkPassword(email: string, password: string, request: AccountRequest): Promise<User> {
   const { now, network } = request
   const user = await findUserByEmail(email)
-  const networkHash = hashNetwork(network, user?._id)
-  const networkIsKnown = user?.knownNetworks?.includes(networkHash) ?? false
+  const networkIsKnown = user !== null && isKnownNetwork(user, network)
   const attempt = { email, network, networkIsKnown }
   await admitLoginAttempt(attempt, now)
 
@@ -135,7 +138,7 @@ export async function checkPassword(email: string, password: string, request: Ac
   if (!matches || !user || !hash || statusOf(user) !== 'active')
     throw new AppError('unauthenticated', 'The e-mail address or the password is wrong.')
 
-  await forgetFailures(attempt)
+  await forgetFailures(email, network)
   const rewrite = user.passwordHash === undefined || needsRehash(hash)
   const passwordHash = rewrite ? await hashPassword(password) : undefined
   const open = await users.openGuarded()
@@ -145,9 +148,7 @@ export async function checkPassword(email: string, password: string, request: Ac
     {
       $set: { lastLoginAt: now, ...(passwordHash && { passwordHash }) },
       ...(rewrite && { $unset: { password: '' } }),
-      ...(!networkIsKnown && {
-        $push: { knownNetworks: { $each: [networkHash], $slice: -KNOWN_NETWORKS } },
-      }),
+      ...(!networkIsKnown && { $push: withNetwork(user._id, network) }),
     },
   )
   return user
@@ -203,9 +204,19 @@ export async function resetPassword(token: string, password: string, request: Ac
   const { now } = request
   const passwordHash = await hashPassword(password)
   const user = await consumeOneTimeToken('resetPassword', token, { passwordHash }, now)
-  await forgetSessions(user._id)
-  if (user.keysVoidUntil) await revokeKeysUntil(user._id, user.keysVoidUntil)
-  await enqueueAccountMail('password-changed', user.email, request)
+  // Not awaited: the password is replaced, and a failure would say that it is not.
+  request.background(followReset(user, request))
+}
+
+/**
+ * What follows a new password. Sessions and keys are void already: what is left of them is tidied up. Whoever reads the
+ * account's mail is its owner, whom no guessing keeps out: the network is one of the owner's from then on.
+ */
+async function followReset(user: User, { now, network }: AccountRequest): Promise<void> {
+  const { _id, email, keysVoidUntil } = user
+  await Promise.all([rememberNetwork(_id, network), forgetFailures(email, network), forgetSessions(_id)])
+  if (keysVoidUntil) await revokeKeysUntil(_id, keysVoidUntil)
+  await sendOwedMail(user, now)
 }
 
 /** Ends this session, or every session of the user: their tokens stop working at once. */
@@ -241,11 +252,4 @@ async function signedIn(
   const claims = { userId: user._id.toHexString(), sessionId, sessionVersion }
   const token = await signAccessToken(claims, ttlSeconds, now)
   return { user: toPublicUser(user), token, refreshToken, expiresIn: ttlSeconds }
-}
-
-function hashNetwork(network: string, userId: ObjectId | undefined): string {
-  return createHash('sha256')
-    .update(`${userId ?? ''}|${network}`)
-    .digest('base64url')
-    .slice(0, 16)
 }

@@ -14,8 +14,9 @@ interface Patience {
 /**
  * How wrong passwords are slowed down. For one address on one account the first five tries are free; each
  * further one has to wait twice as long as the one before, up to five minutes. For one account from everywhere
- * a hundred failures an hour are free; beyond that only networks that its owner has logged in from get to try.
- * An attacker thus slows down himself, and never the owner: neither of the two locks an account.
+ * a hundred failures an hour are free; beyond that only networks that its owner has logged in from, or has replaced
+ * the password from, get to try. An attacker thus slows down himself, and never the owner: neither of the two locks an
+ * account, and who is kept out of a new network gets in by the account's mail.
  */
 const PER_ADDRESS: Patience = { free: 5, delaysSeconds: [2, 4, 8, 16, 32, 64, 128, 256, 300] }
 const PER_ACCOUNT: Patience = { free: 100, delaysSeconds: [300] }
@@ -52,13 +53,14 @@ export interface LoginAttempt {
  * @throws {AppError} `rate_limited` with the seconds to wait.
  */
 export async function admitLoginAttempt(attempt: LoginAttempt, now: Date): Promise<void> {
-  await count(pairKey(attempt), PER_ADDRESS, now)
-  if (!attempt.networkIsKnown) await count(accountKey(attempt), PER_ACCOUNT, now)
+  const { email, network, networkIsKnown } = attempt
+  await count(pairKey(email, network), PER_ADDRESS, now)
+  if (!networkIsKnown) await count(key('account', email), PER_ACCOUNT, now)
 }
 
-/** The password was right: the tries of this address were its owner's own mistakes. */
-export async function forgetFailures(attempt: LoginAttempt): Promise<void> {
-  await (await loginFailures.open()).deleteOne({ _id: pairKey(attempt) })
+/** It was the owner who tried: the failures of this network were the owner's own mistakes. */
+export async function forgetFailures(email: string, network: string): Promise<void> {
+  await (await loginFailures.open()).deleteOne({ _id: pairKey(email, network) })
 }
 
 /**
@@ -103,12 +105,8 @@ function tooSoon(nextTryAt: Date, now: Date): AppError {
   return new AppError('rate_limited', 'Too many failed logins: try again later.', { retryAfterSeconds })
 }
 
-function pairKey({ email, network }: LoginAttempt): string {
+function pairKey(email: string, network: string): string {
   return key('pair', email, network)
-}
-
-function accountKey({ email }: LoginAttempt): string {
-  return key('account', email)
 }
 
 function key(...parts: string[]): string {

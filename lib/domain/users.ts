@@ -33,6 +33,13 @@ const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
 export const OneTimeTokenKind = z.enum(['verifyEmail', 'resetPassword'])
 export type OneTimeTokenKind = z.infer<typeof OneTimeTokenKind>
 
+/**
+ * A mail that a change of an account owes its owner: written with the change, so that no crash between the two loses it,
+ * and gone once the mail is in the outbox.
+ */
+const OwedMail = z.object({ kind: z.enum(['verify-email', 'password-changed']), since: z.date() })
+export type OwedMail = z.infer<typeof OwedMail>
+
 const HOUR_MS = 60 * 60 * 1000
 const TOKEN_LIFE_MS: Record<OneTimeTokenKind, number> = {
   verifyEmail: 48 * HOUR_MS,
@@ -59,6 +66,7 @@ export const User = z.object({
   sessionVersion: z.number().int().nonnegative().optional(),
   verifyEmail: OneTimeToken.optional(),
   resetPassword: OneTimeToken.optional(),
+  owedMail: OwedMail.optional(),
   /** Hashes of the networks of the last logins: while an account is under attack they are let through. */
   knownNetworks: z.array(z.string()).optional(),
   lastLoginAt: z.date().optional(),
@@ -82,6 +90,12 @@ export const users = collection<User>({
       name: 'resetPassword',
       key: { 'resetPassword.hash': 1 },
       partialFilterExpression: { 'resetPassword.hash': { $exists: true } },
+    },
+    // Whose mail did not get into the outbox yet, longest first.
+    {
+      name: 'owedMail',
+      key: { 'owedMail.since': 1 },
+      partialFilterExpression: { 'owedMail.since': { $exists: true } },
     },
     // The admins' lists: of all, and of those of a status.
     { name: 'newest', key: { createdAt: -1, _id: -1 } },
@@ -130,14 +144,21 @@ export function statusOf(user: Pick<User, 'status'>): z.infer<typeof UserStatus>
 /**
  * Creates an account. Role and status are decided here and by operators, never by a request.
  *
+ * @param account `owes`: the mail that its owner is to get.
  * @throws {AppError} `conflict` when the address is taken, `unavailable` while the database is away.
  */
 export async function createUser(
-  account: { email: string; passwordHash: string; name?: string | undefined; phone?: string | undefined },
+  account: {
+    email: string
+    passwordHash: string
+    name?: string | undefined
+    phone?: string | undefined
+    owes?: OwedMail['kind']
+  },
   now: Date,
   role: z.infer<typeof Role> = 'user',
 ): Promise<User> {
-  const { email, passwordHash, name, phone } = account
+  const { email, passwordHash, name, phone, owes } = account
   const user: User = {
     _id: new ObjectId(),
     email,
@@ -147,6 +168,7 @@ export async function createUser(
     role,
     status: 'active',
     sessionVersion: 0,
+    ...(owes && { owedMail: { kind: owes, since: now } }),
     createdAt: now,
     updatedAt: now,
   }
@@ -197,7 +219,8 @@ export async function issueOneTimeToken(
 /**
  * Uses a one-time token up and changes its user in the same write, so that of two requests with the same token
  * only one finds it. Who reads the mail owns the address, so that is proven by either kind. A new password is the
- * only one from then on, and ends every session; where it comes with the first proof, every API key too.
+ * only one from then on, is told to its owner by mail, and ends every session; where it comes with the first proof,
+ * every API key too.
  *
  * @throws {AppError} `invalid_request` for a token that is unknown, used or expired.
  */
@@ -208,6 +231,10 @@ export async function consumeOneTimeToken(
   now: Date,
 ): Promise<User> {
   const { passwordHash } = change
+  const replaced = passwordHash && {
+    passwordHash,
+    owedMail: { kind: 'password-changed' as const, since: now },
+  }
   const open = await users.openGuarded()
   const consume = (which: Filter<User>, stamp: Partial<User>) =>
     open.findOneAndUpdate(
@@ -220,7 +247,7 @@ export async function consumeOneTimeToken(
       {
         // Proven since the first time.
         $min: { emailVerifiedAt: now },
-        $set: { updatedAt: now, ...stamp, ...(passwordHash && { passwordHash }) },
+        $set: { updatedAt: now, ...stamp, ...replaced },
         $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
         ...(passwordHash && { $inc: { sessionVersion: 1 } }),
       },

@@ -1,9 +1,19 @@
 import bcrypt from 'bcryptjs'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { type AccountRequest, checkPassword, login, resetPassword } from '../../lib/domain/accounts.js'
+import { sweepAccountMail } from '../../lib/domain/account-mails.js'
+import {
+  type AccountRequest,
+  checkPassword,
+  login,
+  register,
+  resetPassword,
+} from '../../lib/domain/accounts.js'
+import { mailOutbox } from '../../lib/domain/mail-outbox.js'
 import { findSessionUser } from '../../lib/domain/sessions.js'
-import { issueOneTimeToken, type User } from '../../lib/domain/users.js'
+import { issueOneTimeToken, type User, users } from '../../lib/domain/users.js'
+import { AppError } from '../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
+import { crashAfterWrites } from '../support/failpoint.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { createTestUser, TEST_PASSWORD, type TestUserOptions } from '../support/users.js'
 
@@ -158,5 +168,117 @@ describe('the networks that an owner logs in from', () => {
     })
 
     expect(await stored(user)).not.toHaveProperty('knownNetworks')
+  })
+})
+
+describe('a mail that an account owes its owner', () => {
+  const MINUTE_MS = 60_000
+  const EMAIL = 'asha@example.com'
+
+  /** What became of the mails to the address, by kind. */
+  async function states(): Promise<Record<string, string>> {
+    const mails = await testDatabase().db.collection('mailoutbox').find({ to: EMAIL }).toArray()
+    return Object.fromEntries(mails.map(({ kind, state }) => [kind, state]))
+  }
+
+  /** Does something with all that goes on after its answer, in a process that ends after so many writes. */
+  const crash = (writes: number, act: (request: AccountRequest) => Promise<unknown>) =>
+    crashAfterWrites(writes, async () => {
+      const failures: unknown[] = []
+      const tasks: Promise<unknown>[] = []
+      const background = (task: Promise<unknown>) =>
+        void tasks.push(task.catch(error => failures.push(error)))
+      await act({ ...request(), background }).finally(() => Promise.all(tasks))
+      if (failures.length > 0) throw failures[0]
+    })
+
+  const sweepLater = () => sweepAccountMail(new Date(Date.now() + 2 * MINUTE_MS))
+  const wishes = { tokenLife: 'default', session: 'token' } as const
+
+  it('is sent whatever write of signing up is the last one before a crash', async () => {
+    for (let writes = 0, ended = 'crashed'; ended === 'crashed'; writes++) {
+      await emptyDatabase()
+      ended = await crash(writes, given =>
+        register({ email: EMAIL, password: 'a good password', ...wishes }, given),
+      )
+      await sweepLater()
+
+      const made = await (await users.open()).findOne({ email: EMAIL })
+      expect(await states(), `after ${writes} writes`).toEqual(made ? { 'verify-email': 'sent' } : {})
+      if (made) expect(made).not.toHaveProperty('owedMail')
+    }
+  })
+
+  it('is sent whatever write of a reset is the last one before a crash', async () => {
+    for (let writes = 0, ended = 'crashed'; ended === 'crashed'; writes++) {
+      await emptyDatabase()
+      const { user } = await createTestUser({ email: EMAIL })
+      const issued = await issueOneTimeToken(EMAIL, 'resetPassword', new Date())
+      ended = await crash(writes, given => resetPassword(issued?.token ?? '', 'the new password', given))
+      await sweepLater()
+
+      const isReplaced = (await stored(user))?.passwordHash !== user.passwordHash
+      expect(await states(), `after ${writes} writes`).toEqual(
+        isReplaced ? { 'password-changed': 'sent' } : {},
+      )
+      expect(await stored(user)).not.toHaveProperty('owedMail')
+    }
+  })
+
+  it('is left to its request for a minute, and sent once by however many sweeps then', async () => {
+    await crash(1, given => register({ email: EMAIL, password: 'a good password', ...wishes }, given))
+    await sweepAccountMail(new Date())
+    expect(await states()).toEqual({})
+
+    await Promise.all([sweepLater(), sweepLater(), sweepLater()])
+    await sweepLater()
+
+    expect(await testDatabase().db.collection('mailoutbox').find().toArray()).toMatchObject([
+      { kind: 'verify-email', state: 'sent', attempts: 1 },
+    ])
+  })
+
+  it('fails no request: the account is made, and the mail still owed, where the outbox is away', async () => {
+    vi.spyOn(mailOutbox, 'open').mockRejectedValue(new AppError('unavailable'))
+    const failures: unknown[] = []
+    const background = (task: Promise<unknown>) => void task.catch(error => failures.push(error))
+
+    const account = await register(
+      { email: EMAIL, password: 'a good password', ...wishes },
+      { ...request(), background },
+    )
+
+    expect(account?.user.email).toBe(EMAIL)
+    await vi.waitFor(() => expect(failures).toHaveLength(1))
+    vi.mocked(mailOutbox.open).mockRestore()
+    await sweepLater()
+    expect(await states()).toEqual({ 'verify-email': 'sent' })
+  })
+})
+
+describe('a reset', () => {
+  it('lets its network in at once, though it failed before and the account is under attack', async () => {
+    const { user } = await createTestUser()
+    const { email } = user
+    const attempts = (network: string, count: number) =>
+      Promise.allSettled(Array.from({ length: count }, () => checkPassword(email, 'guess', request(network))))
+    for (let i = 0; i < 20; i++) await attempts(`198.51.100.${i}`, 6)
+    const cafe = request('203.0.113.99')
+    await attempts(cafe.network, 7)
+    await expect(checkPassword(email, TEST_PASSWORD, cafe)).rejects.toMatchObject({ code: 'rate_limited' })
+
+    const issued = await issueOneTimeToken(email, 'resetPassword', new Date())
+    const tasks: Promise<unknown>[] = []
+    await resetPassword(issued?.token ?? '', 'the new password', {
+      ...cafe,
+      background: task => void tasks.push(task),
+    })
+    await Promise.all(tasks)
+
+    await expect(checkPassword(email, 'the new password', cafe)).resolves.toMatchObject({ email })
+    const elsewhere = request('203.0.113.98')
+    await expect(checkPassword(email, 'the new password', elsewhere)).rejects.toMatchObject({
+      code: 'rate_limited',
+    })
   })
 })

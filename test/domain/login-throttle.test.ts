@@ -70,7 +70,7 @@ describe('the tries of one address on one account', () => {
     for (let i = 0; i < 6; i++) await waitOf(attempt())
     expect(await waitOf(attempt())).toBe(2)
 
-    await forgetFailures(attempt())
+    await forgetFailures('asha@example.com', '203.0.113.7')
 
     for (let i = 0; i < 5; i++) expect(await waitOf(attempt())).toBe(0)
   })

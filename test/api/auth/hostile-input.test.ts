@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { ErrorBody } from '../../../lib/http/reply.js'
 import type { ServedRoute } from '../../../lib/http/serve.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
-import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
+import { backgroundTasksDone, trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { call } from '../../support/request.js'
 import { createTestUser, TEST_PASSWORD, type TestUser } from '../../support/users.js'
 import { type AuthPost, deployAuth, mailedToken } from './auth-api.js'
@@ -205,6 +205,7 @@ describe('what a request says of its user', () => {
     expect((await post('auth/forgot-password', { email })).status).toBe(200)
     const reset = { token: await mailedToken(email), password: 'another good password' }
     expect((await post('auth/reset-password', reset)).status).toBe(200)
+    await backgroundTasksDone()
     expect(await changed()).toEqual([
       'emailVerifiedAt',
       'knownNetworks',

@@ -88,6 +88,22 @@ describe('the mails of an address', () => {
   )
 })
 
+describe('the owner of a taken address', () => {
+  it('is told of five sign-ups an hour, whoever tries, and all of them are answered alike', async () => {
+    const api = await deployAuth({ RATE_LIMIT_SCALE: '1', AUTH_STRICT_SIGNUP: 'true' })
+    const { user } = await createTestUser()
+    const body = { email: user.email, password: 'a good password' }
+    for (let i = 0; i < 8; i++) {
+      expect((await api.post('auth/register', body, { ip: `198.51.100.${i}` })).status).toBe(202)
+      expect(await mailsTo(user.email)).toHaveLength(Math.min(i + 1, 5))
+    }
+
+    vi.setSystemTime(Date.now() + HOUR_MS)
+    await api.post('auth/register', body)
+    expect(await mailsTo(user.email)).toHaveLength(6)
+  })
+})
+
 describe('two hundred wrong logins from one address', () => {
   const attacker = { ip: '198.51.100.66' }
 

@@ -12,7 +12,7 @@ import userRoute from '../../../api/user/index.js'
 import { createApiKey } from '../../../lib/domain/api-keys.js'
 import { addPhoneNumbers } from '../../../lib/domain/phone-numbers.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
-import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
+import { backgroundTasksDone, trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { oldConversation, turnPost } from '../../support/fixtures/calls.js'
 import { adminToken, call } from '../../support/request.js'
 import { createTestUser } from '../../support/users.js'
@@ -110,6 +110,7 @@ describe('leaving', () => {
 describe('the export', () => {
   it('is everything of the signed-in user, without a secret', async () => {
     const { body: registered } = await register('asha@example.com', 'correct horse')
+    await backgroundTasksDone()
 
     const answer = await call<Answer>(exportRoute, 'GET', '/api/user/export', { token: registered.token })
 
