@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ApiKeyInput, createApiKey, listApiKeys, revokeApiKey, Scope } from '../lib/domain/api-keys.js'
+import { ApiKeyInput, createApiKey, revokeApiKey, Scope, streamApiKeys } from '../lib/domain/api-keys.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
@@ -62,7 +62,7 @@ async function create(target: Target, typed: Typed, input: ApiKeyInput): Promise
 
 async function list(target: Target): Promise<void> {
   console.error(`API keys in ${target.description}:`)
-  for (const key of await listApiKeys(undefined)) {
+  for await (const key of streamApiKeys(undefined)) {
     const state = key.revokedAt
       ? 'revoked'
       : key.expiresAt && key.expiresAt <= new Date()

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { makerIdOf, ownerIdOf } from '../../lib/auth/callers.js'
-import { ApiKeyInput, createApiKey, listApiKeys, PublicApiKey } from '../../lib/domain/api-keys.js'
+import {
+  ApiKeyFilter,
+  ApiKeyInput,
+  ApiKeyPage,
+  createApiKey,
+  listApiKeys,
+  PublicApiKey,
+} from '../../lib/domain/api-keys.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -10,9 +17,10 @@ const GET = route(
     summary: 'The API keys of the caller; for an admin, of everybody',
     access: 'account',
     limit: 'read',
-    responses: { 200: { description: 'The keys, without their secrets', schema: z.array(PublicApiKey) } },
+    query: ApiKeyFilter,
+    responses: { 200: { description: 'A page of keys, without their secrets', schema: ApiKeyPage } },
   },
-  async ({ caller }) => success(await listApiKeys(ownerIdOf(caller))),
+  async ({ query, caller }) => success(await listApiKeys(ownerIdOf(caller), query)),
 )
 
 const POST = route(

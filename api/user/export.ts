@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PublicApiKey, streamApiKeys } from '../../lib/domain/api-keys.js'
 import { ExportedConversation, streamConversations } from '../../lib/domain/conversation-history.js'
 import { PublicTurn, streamTurns } from '../../lib/domain/conversation-transcript.js'
 import { AccountExport, exportAccount } from '../../lib/domain/erasure.js'
@@ -7,6 +8,7 @@ import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
 
 const WholeExport = AccountExport.extend({
+  apiKeys: z.array(PublicApiKey),
   conversations: z.array(ExportedConversation),
   conversationTurns: z.array(PublicTurn.extend({ sessionId: z.string() })),
 })
@@ -20,6 +22,7 @@ const GET = route(
   },
   async ({ caller: { user }, context }) =>
     successWithLists(await exportAccount(user, context.now), {
+      apiKeys: streamApiKeys(user._id),
       conversations: streamConversations(user._id),
       conversationTurns: streamTurns(user._id),
     }),

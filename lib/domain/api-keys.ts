@@ -4,7 +4,7 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
-import { newestFirst } from '../db/keyset.js'
+import { after, Cursor, newestFirst, page } from '../db/keyset.js'
 import { AppError, invalidField } from '../errors.js'
 import { statusOf, users } from './users.js'
 
@@ -139,18 +139,33 @@ export async function findApiKey(text: string, now: Date): Promise<ApiKey | unde
   return stored
 }
 
-/** The keys of an owner, newest first; without an owner, those of everybody. */
-export async function listApiKeys(ownerId: ObjectId | undefined): Promise<PublicApiKey[]> {
+export const ApiKeyFilter = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: Cursor.optional(),
+})
+
+export const ApiKeyPage = z.object({ items: z.array(PublicApiKey), nextCursor: z.string().nullable() })
+
+/** A page of the keys of an owner, newest first; without an owner, of those of everybody. */
+export async function listApiKeys(
+  ownerId: ObjectId | undefined,
+  { limit, cursor }: z.infer<typeof ApiKeyFilter>,
+): Promise<z.infer<typeof ApiKeyPage>> {
   const keys = await apiKeys.open()
-  const found = await keys
-    .find(ownerId ? { ownerId } : {})
+  const fetched = await keys
+    .find({ ...(ownerId && { ownerId }), ...(cursor && after<ApiKey>(cursor)) })
     .sort(newestFirst)
-    .limit(MAX_LISTED)
+    .limit(limit + 1)
     .toArray()
-  return found.map(toPublic)
+  const { items, nextCursor } = page(fetched, limit)
+  return { items: items.map(toPublic), nextCursor }
 }
 
-const MAX_LISTED = 500
+/** Every key of an owner, newest first, as they are read; without an owner, those of everybody. */
+export async function* streamApiKeys(ownerId: ObjectId | undefined): AsyncGenerator<PublicApiKey> {
+  const keys = await apiKeys.open()
+  for await (const key of keys.find(ownerId ? { ownerId } : {}).sort(newestFirst)) yield toPublic(key)
+}
 
 /**
  * Revokes a key, at once and for good.

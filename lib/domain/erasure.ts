@@ -4,7 +4,7 @@ import { deleteCustomer } from '../billing/checkout.js'
 import { collection } from '../db/collection.js'
 import { getProfile, PublicProfile } from './account-profiles.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
-import { apiKeys, listApiKeys, PublicApiKey } from './api-keys.js'
+import { apiKeys } from './api-keys.js'
 import { conversationTurns } from './conversation-turns.js'
 import { conversations } from './conversations.js'
 import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
@@ -47,18 +47,16 @@ export const AccountExport = z.object({
   exportedAt: z.date(),
   account: PublicProfile,
   lastLoginAt: z.date().nullable(),
-  apiKeys: z.array(PublicApiKey),
   sessions: z.array(z.object({ createdAt: z.date(), expiresAt: z.date() })),
   mails: z.array(OutboxMail.pick({ kind: true, state: true, requestedAt: true })),
   projects: z.array(z.string()),
   usage: z.array(UsageRow),
 })
 
-/** Everything that is stored of a user, beside the calls, which may be many, and the leads, which have an export. */
+/** Everything that is stored of a user, beside keys and calls, which may be many, and the leads, which have an export. */
 export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
-  const [account, keys, live, mails, projects, usage] = await Promise.all([
+  const [account, live, mails, projects, usage] = await Promise.all([
     getProfile(user, now),
-    listApiKeys(user._id),
     (await sessions.open()).find({ userId: user._id }).toArray(),
     findMails(user.email),
     (await widgetConfigs.open()).find({ ownerId: user._id }, { projection: { projectId: 1 } }).toArray(),
@@ -68,7 +66,6 @@ export async function exportAccount(user: User, now: Date): Promise<z.infer<type
     exportedAt: now,
     account,
     lastLoginAt: user.lastLoginAt ?? null,
-    apiKeys: keys,
     sessions: live.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
     mails: mails.map(({ kind, state, requestedAt }) => ({ kind, state, requestedAt })),
     projects: projects.map(({ projectId }) => projectId),

@@ -35,9 +35,15 @@ export function readAdmin(typed: Typed, flag: string): Wanted {
  * would do, and whether that is anything.
  *
  * @throws {UsageError} for a password that is refused.
+ * @throws {Error} for an account whose address nobody proved: whoever registered it, and knows its password, need not
+ *   be who is meant.
  */
 export async function makeAdmin({ email, name }: Wanted, typed: Typed, apply: boolean): Promise<boolean> {
   const existing = await findUserByEmail(email)
+  if (existing && existing.role !== 'admin' && !existing.emailVerifiedAt)
+    throw new Error(
+      `${email} has an account whose address nobody proved: confirm it, or replace its password, by mail first`,
+    )
   console.error(describe(email, existing))
   if (existing?.role === 'admin') return false
   if (!apply) return true

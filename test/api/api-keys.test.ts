@@ -34,8 +34,13 @@ beforeEach(async () => {
 
 const create = (token: string, body: object) =>
   call<Made>(keysRoute, 'POST', '/api/api-keys', { token, body })
-const list = (token: string) =>
-  call<{ data: Wire<PublicApiKey>[] }>(keysRoute, 'GET', '/api/api-keys', { token })
+const list = (token: string, query = '') =>
+  call<{ data: { items: Wire<PublicApiKey>[]; nextCursor: string | null } }>(
+    keysRoute,
+    'GET',
+    `/api/api-keys${query}`,
+    { token },
+  )
 const revoke = (token: string, id: string) => call(keyRoute, 'DELETE', `/api/api-keys/${id}`, { token })
 const stored = async () =>
   (await testDatabase().db.collection('apikeys').find().toArray()).map(each => ApiKey.parse(each))
@@ -69,7 +74,7 @@ describe('making a key', () => {
       createdAt: expect.any(String),
     })
     const listed = await list(asha.token)
-    expect(listed.body.data).toEqual([apiKey])
+    expect(listed.body.data).toEqual({ items: [apiKey], nextCursor: null })
     expect(listed.text).not.toContain(key.slice(12))
   })
 
@@ -263,7 +268,7 @@ describe('revoking', () => {
     expect(body).toMatchObject({ success: true, data: { id: apiKey.id, revokedAt: expect.any(String) } })
     expect(await statusOf(key)).toBe(401)
     expect((await revoke(asha.token, apiKey.id)).body).toEqual(body)
-    expect((await list(asha.token)).body.data).toMatchObject([
+    expect((await list(asha.token)).body.data.items).toMatchObject([
       { id: apiKey.id, revokedAt: expect.any(String) },
     ])
   })
@@ -277,12 +282,35 @@ describe('revoking', () => {
     expect(foreign.status).toBe(404)
     expect(missing.body).toMatchObject(said)
     expect((await revoke(ravi.token, 'x')).status).toBe(404)
-    expect((await list(ravi.token)).body.data).toEqual([])
+    expect((await list(ravi.token)).body.data.items).toEqual([])
     expect(await statusOf(key)).toBe(200)
 
-    expect((await list(adminToken())).body.data).toMatchObject([{ id: apiKey.id }])
+    expect((await list(adminToken())).body.data.items).toMatchObject([{ id: apiKey.id }])
     expect((await revoke(adminToken(), apiKey.id)).status).toBe(200)
     expect(await statusOf(key)).toBe(401)
+  })
+})
+
+describe('the list of keys', () => {
+  it('is a page at a time, newest first, of the owner’s alone and of everybody’s for an admin', async () => {
+    const made: string[] = []
+    for (let i = 0; i < 7; i++) made.unshift((await make(asha.token)).apiKey.id)
+    await make(ravi.token)
+
+    const seen: string[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const { data }: Awaited<ReturnType<typeof list>>['body'] = (
+        await list(asha.token, `?limit=3${cursor && `&cursor=${cursor}`}`)
+      ).body
+      seen.push(...data.items.map(({ id }) => id))
+      expect(data.items.length).toBe(data.nextCursor === null ? 1 : 3)
+      cursor = data.nextCursor
+    }
+
+    expect(seen).toEqual(made)
+    expect((await list(adminToken())).body.data.items).toHaveLength(8)
+    for (const bad of ['?limit=0', '?limit=201', '?cursor=x'])
+      expect((await list(asha.token, bad)).status).toBe(400)
   })
 })
 

@@ -40,8 +40,9 @@ it('creates an admin who can log in, by a password that is piped in', PATIENCE, 
 })
 
 it('gives the role to an account that exists, and leaves its password', PATIENCE, async () => {
-  const { user, sessionId, password } = await createTestUser({ name: 'Asha' })
-  const suspended = await createTestUser({ status: 'suspended' })
+  const emailVerifiedAt = new Date()
+  const { user, sessionId, password } = await createTestUser({ name: 'Asha', emailVerifiedAt })
+  const suspended = await createTestUser({ status: 'suspended', emailVerifiedAt })
 
   const [made, stays] = await Promise.all([
     runScript('create-admin', ['--email', user.email, '--name', 'Other', '--apply']),
@@ -59,6 +60,23 @@ it('gives the role to an account that exists, and leaves its password', PATIENCE
   expect(await findSessionUser(String(user._id), sessionId, 0, new Date())).toBeUndefined()
   expect((await logIn(user.email, password)).status).toBe(200)
   expect((await logIn(suspended.user.email, password)).status).toBe(401)
+})
+
+it('makes no admin of whoever registered the address before its owner', PATIENCE, async () => {
+  const { user } = await createTestUser()
+
+  const [applied, dry] = await Promise.all([
+    runScript('create-admin', ['--email', user.email, '--apply', '--password-stdin'], {
+      input: 'correct horse',
+    }),
+    runScript('create-admin', ['--email', user.email]),
+  ])
+
+  for (const { code, told } of [applied, dry]) {
+    expect(code).toBe(1)
+    expect(told).toContain('has an account whose address nobody proved')
+  }
+  expect(await findByEmail(user.email)).toEqual(user)
 })
 
 const ARGS = ['--email', 'a@example.com', '--apply']
@@ -92,7 +110,7 @@ it('leaves an admin as it is', PATIENCE, async () => {
 })
 
 it('writes nothing in a dry run', PATIENCE, async () => {
-  const { user, sessionId } = await createTestUser()
+  const { user, sessionId } = await createTestUser({ emailVerifiedAt: new Date() })
 
   const runs = await Promise.all(
     [user.email, 'new@example.com'].map(email => runScript('create-admin', ['--email', email])),

@@ -1,3 +1,4 @@
+import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import loginRoute from '../../../api/auth/login.js'
 import meRoute from '../../../api/auth/me.js'
@@ -22,6 +23,7 @@ const NUMBER = '+918047101234'
 interface Answer {
   data: Record<string, unknown> & { profile: { assignedPhoneNumber: string | null } }
   token: string
+  user: { id: string }
 }
 
 trackBackgroundTasks()
@@ -111,6 +113,8 @@ describe('the export', () => {
   it('is everything of the signed-in user, without a secret', async () => {
     const { body: registered } = await register('asha@example.com', 'correct horse')
     await backgroundTasksDone()
+    const userId = ObjectId.createFromHexString(registered.user.id)
+    const { key } = await createApiKey({ scopes: ['leads:read'], name: 'CRM' }, userId, new Date())
 
     const answer = await call<Answer>(exportRoute, 'GET', '/api/user/export', { token: registered.token })
 
@@ -124,7 +128,7 @@ describe('the export', () => {
             name: 'Asha Rao',
             profile: { subscription: { plan: 'free' } },
           },
-          apiKeys: [],
+          apiKeys: [{ name: 'CRM', scopes: ['leads:read'] }],
           sessions: [{}],
           mails: [{ kind: 'verify-email' }],
           projects: [],
@@ -132,6 +136,7 @@ describe('the export', () => {
       },
     })
     expect(answer.text).not.toMatch(/hash|\$2[aby]\$|llr_|secret|sessionVersion|knownNetworks/i)
+    expect(answer.text).not.toContain(key.slice(12))
     expect((await call(exportRoute, 'GET', '/api/user/export')).status).toBe(401)
   })
 
