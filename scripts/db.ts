@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { readVariables } from './dev/settings.js'
 import { serveDirectory } from './embedded-db/serve-directory.js'
 
 const HELP = `Usage: npm run db -- [--port PORT] [--data DIR]
@@ -6,7 +7,7 @@ const HELP = `Usage: npm run db -- [--port PORT] [--data DIR]
 Serves the development database alone, for \`vercel dev\` and for database browsers.
 
   --port PORT   where to listen on 127.0.0.1; 0 picks one (default 27018)
-  --data DIR    where the data is kept (default DATA_DIRECTORY, or .data)
+  --data DIR    where the data is kept (default DATA_DIRECTORY, also of .env, or .data)
   --help        this text`
 
 try {
@@ -17,10 +18,11 @@ try {
 }
 
 async function main(): Promise<void> {
+  const { DATA_DIRECTORY } = readVariables(process.cwd(), process.env)
   const { values } = parseArgs({
     options: {
       port: { type: 'string', default: '27018' },
-      data: { type: 'string', default: process.env.DATA_DIRECTORY || '.data' },
+      data: { type: 'string', default: DATA_DIRECTORY?.trim() || '.data' },
       help: { type: 'boolean', default: false },
     },
   })

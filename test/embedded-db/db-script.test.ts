@@ -1,8 +1,10 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { serveDirectory } from '../../scripts/embedded-db/serve-directory.js'
+import { makeTestProject } from '../scripts/support/project.js'
+import { startScript } from '../scripts/support/run-script.js'
 import { run } from './support/child-process.js'
 import { dataDirectory } from './support/data-directory.js'
 
@@ -38,6 +40,14 @@ describe('npm run db', () => {
       await again.close()
       await second.close()
     }
+  })
+
+  it('keeps its data where `.env` says, as the development server does', async () => {
+    const { root } = makeTestProject({ '.env': 'DATA_DIRECTORY=kept' })
+    const { child } = startScript('db', ['--port', '0'], { cwd: root, env: {} })
+    onTestFinished(() => void child.kill('SIGKILL'))
+
+    await vi.waitFor(() => uriOf(join(root, 'kept')), 20_000)
   })
 
   it('says in a line what is wrong, and with --help what it is for', async () => {

@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
+import { listenToCommands, type SentCommand } from '../../support/fixtures/commands.js'
 import { createTestUser, TEST_PASSWORD, type TestUserOptions } from '../../support/users.js'
 import { type AuthApi, deployAuth } from './auth-api.js'
 
@@ -74,14 +75,24 @@ describe('a login', () => {
 })
 
 describe('a login that is refused', () => {
+  let commands: SentCommand[]
+  beforeAll(async () => {
+    commands = await listenToCommands()
+  })
+
   /** What whoever tries sees of a refusal, and what it cost to find out. */
   async function refusal(email: string, password: string) {
     const compare = vi.spyOn(bcrypt, 'compare')
+    commands.length = 0
     const { status, headers, body } = await login(email, password)
     const rounds = compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash))
     compare.mockRestore()
+    // Indexes are made by the first use of a collection, whoever's that is.
+    const asked = commands
+      .filter(({ name }) => name !== 'createIndexes')
+      .map(({ name, collection }) => `${name} ${collection}`)
     const { requestId: _own, ...said } = body
-    return { status, said, headers: [...headers.keys()].sort(), rounds }
+    return { status, said, headers: [...headers.keys()].sort(), rounds, asked: asked.sort() }
   }
 
   it.each<[string, TestUserOptions, string]>([
@@ -105,6 +116,7 @@ describe('a login that is refused', () => {
       status: 401,
       said: { success: false, code: 'unauthenticated' },
       rounds: [4],
+      asked: expect.arrayContaining(['find users', 'update loginfailures']),
     })
   })
 
