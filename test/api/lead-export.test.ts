@@ -5,7 +5,7 @@ import type { LeadPage } from '../../lib/domain/lead-list.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { listenToCommands, type SentCommand } from '../support/fixtures/commands.js'
-import { storedLead } from '../support/fixtures/leads.js'
+import { manyLeads, storedLead } from '../support/fixtures/leads.js'
 import type { Wire } from '../support/fixtures/wire.js'
 import { adminToken, call } from '../support/request.js'
 import { createTestUser } from '../support/users.js'
@@ -135,14 +135,7 @@ describe('how an export is read', () => {
     sent.length = 0
   })
 
-  async function storeMany(count: number) {
-    await store(
-      ...Array.from({ length: count }, (_, i) => {
-        const { searchKeys: _k, searchText: _t, ...lead } = storedLead({ name: `lead ${i}` })
-        return lead
-      }),
-    )
-  }
+  const storeMany = (count: number) => store(...manyLeads(count, i => ({ name: `lead ${i}` })))
 
   it('is as fast as its reader: of 20,000 leads never more than a batch is ahead', async () => {
     await storeMany(20_000)

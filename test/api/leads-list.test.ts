@@ -5,7 +5,7 @@ import type { LeadPage } from '../../lib/domain/lead-list.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import type { ErrorDetail } from '../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
-import { storedLead } from '../support/fixtures/leads.js'
+import { manyLeads, storedLead } from '../support/fixtures/leads.js'
 import type { Wire } from '../support/fixtures/wire.js'
 import { adminToken, call } from '../support/request.js'
 
@@ -248,7 +248,7 @@ describe('the order and the pages', () => {
 
 describe('the total', () => {
   it('is counted up to 10,000, and further only when asked', async () => {
-    await store(...Array.from({ length: 10_000 }, () => storedLead()))
+    await store(...manyLeads(10_000))
     const atTheBound = await list({ limit: 1 })
     expect(atTheBound.body.total).toBe(10_000)
     expect(atTheBound.body).not.toHaveProperty('totalIsLowerBound')

@@ -1,3 +1,4 @@
-import { fuzzEveryRoute } from './fuzz.js'
+import { declaredVerbs } from '../support/declared-routes.js'
+import { fuzz } from './fuzz.js'
 
-fuzzEveryRoute(2_000)
+fuzz(declaredVerbs, 2_000)

@@ -83,12 +83,17 @@ function knownTo({ victim, ...others }: World): Vocabulary {
   return { ...known, password: [victim.user.password], refreshToken: [victim.user.refreshToken] }
 }
 
+/** Sent to all routes together by the long tests. */
+export const LONG_RUN = process.env.SOAK ? 200_000 : 20_000
+
 /**
- * Declares a test for each route, which together send this many requests made of the routes' own schemas. A failure
- * prints the seed that `TEST_FUZZ_SEED` takes to repeat it.
+ * Declares a test for each of these routes, which sends it its share of so many requests to all of them, made of the
+ * route's own schemas. A failure prints the seed that `TEST_FUZZ_SEED` takes to repeat it.
  */
-export function fuzzEveryRoute(requests: number): void {
-  describe.each(declaredVerbs)('$name', declared => {
+export function fuzz(routes: readonly DeclaredVerb[], requestsToAll: number): void {
+  const batches = Math.ceil(requestsToAll / declaredVerbs.length / BATCH)
+
+  describe.each(routes)('$name', declared => {
     it('stands whatever is sent', { timeout: 1_800_000 }, async () => {
       const judge = judgeOf(declared)
       const request = fc.record({
@@ -121,7 +126,7 @@ export function fuzzEveryRoute(requests: number): void {
       }
       const { failed, seed, counterexamplePath, errorInstance } = await fc.check(
         fc.asyncProperty(batch, sendAll),
-        { seed: SEED, numRuns: Math.ceil(requests / declaredVerbs.length / BATCH) },
+        { seed: SEED, numRuns: batches },
       )
       // What fast-check says itself quotes every body, which may have half a megabyte.
       if (failed) throw new Error(`TEST_FUZZ_SEED=${seed} (${counterexamplePath})`, { cause: errorInstance })

@@ -26,7 +26,7 @@ export function changesOf(keys: ReadonlySet<string>, before: Snapshot, after: Sn
     if (!keys.has(key)) continue
     const now = after.get(key)?.document
     if (!now) changes.add(collection)
-    else
+    else if (said(document) !== said(now))
       for (const field of new Set([...Object.keys(document), ...Object.keys(now)]))
         if (said(document[field]) !== said(now[field])) changes.add(`${collection}.${field}`)
   }
@@ -36,8 +36,9 @@ export function changesOf(keys: ReadonlySet<string>, before: Snapshot, after: Sn
 /** The collections that got documents which name any of this. */
 export function additionsNaming(names: readonly string[], before: Snapshot, after: Snapshot): string[] {
   const added = [...after].filter(([key, { document }]) => {
+    if (before.has(key)) return false
     const text = said(document)
-    return !before.has(key) && names.some(name => text.includes(name))
+    return names.some(name => text.includes(name))
   })
   return [...new Set(added.map(([, { collection }]) => collection))]
 }

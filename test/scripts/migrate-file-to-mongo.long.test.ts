@@ -133,7 +133,7 @@ describe('beside what was captured before', () => {
       phone,
       microsite,
       projectId: microsite,
-      headKey: headKeyOf(microsite, phone),
+      headKey: headKeyOf({ projectId: microsite, microsite }, phone),
       submissions: 1,
       lastSeenAt: at,
       createdAt: at,
@@ -183,6 +183,7 @@ describe('beside what was captured before', () => {
         .toArray()
       const since = storedLead({
         phone: head?.phone,
+        projectId: head?.projectId,
         microsite: head?.microsite,
         duplicateOf: head?._id as never,
       })
