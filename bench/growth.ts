@@ -36,12 +36,14 @@ export async function compareGrowth(
     reads: readonly Read[]
   },
 ): Promise<void> {
+  const asked = reads.filter(({ title }) => bench.reads?.some(part => title.includes(part)) ?? true)
+  if (asked.length === 0) return
   const [smallest = 0, ...larger] = bench.sizes
   for (const size of bench.sizes) await databaseOf(size)
   const handlers = new Map<number, Server>()
   for (const size of bench.sizes) handlers.set(size, await bench.startHandler(route, await databaseOf(size)))
 
-  for (const { title, pathOf, overheadAim } of reads) {
+  for (const { title, pathOf, overheadAim } of asked) {
     const nameOf = (size: number) => `handler, ${size.toLocaleString('en')} ${rows}`
     const variants: Variant[] = []
     for (const [size, server] of handlers) {

@@ -48,9 +48,7 @@ async function load({ port, template, clients, milliseconds }: Slice): Promise<S
       const sent = performance.now()
       if (sent >= end && latencies.length > 0) return
       for (const filled of series) {
-        const answer = await send(agent, port, filled)
-        if (answer.status !== filled.expects)
-          throw new Error(`${filled.method} ${filled.path}: ${answer.status} ${answer.text.slice(0, 500)}`)
+        expectStatus(filled, await send(agent, port, filled))
       }
       requests += 1
       if (sent >= countFrom) latencies.push(performance.now() - sent)
@@ -65,11 +63,42 @@ async function load({ port, template, clients, milliseconds }: Slice): Promise<S
   }
 }
 
-function send(
-  agent: Agent,
-  port: number,
-  { method, path, headers, body }: FilledRequest,
-): Promise<{ status: number | undefined; text: string }> {
+/** Requests that are all sent at once. */
+export interface Burst {
+  port: number
+  template: RequestTemplate
+  requests: number
+}
+
+/**
+ * Sends a burst.
+ *
+ * @throws {Error} at the first answer that is not the expected one.
+ */
+async function burst({ port, template, requests }: Burst): Promise<void> {
+  const agent = new Agent({ keepAlive: true })
+  const next = requestsOf(template)
+  const sendSeries = async () => {
+    for (const filled of next()) expectStatus(filled, await send(agent, port, filled))
+  }
+  try {
+    await Promise.all(Array.from({ length: requests }, sendSeries))
+  } finally {
+    agent.destroy()
+  }
+}
+
+function expectStatus({ method, path, expects }: FilledRequest, { status, text }: Answer): void {
+  if (status !== expects) throw new Error(`${method} ${path}: ${status} ${text.slice(0, 500)}`)
+}
+
+interface Answer {
+  status: number | undefined
+  /** Of an error. */
+  text: string
+}
+
+function send(agent: Agent, port: number, { method, path, headers, body }: FilledRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sending = request({ agent, host: '127.0.0.1', port, method, path, headers }, response => {
       const chunks: Buffer[] = []
@@ -88,6 +117,6 @@ function send(
   })
 }
 
-const methods = { load }
+const methods = { load, burst }
 export type LoadMethods = typeof methods
 answerParent(methods)

@@ -9,6 +9,8 @@ export interface Options {
   seconds: number
   /** How many rows there are, ascending: growth is from the first to the others. */
   sizes: number[]
+  /** Of the growth of reads, only those whose title contains one of these. */
+  reads: string[] | undefined
   keep: boolean
   json: string | undefined
   profile: string | undefined
@@ -26,13 +28,15 @@ export function helpText(summaries: ReadonlyMap<string, string>): string {
   const scenarios = [...summaries].map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`)
   return `npm run bench -- [options]
 
-Compares the product with the bare driver on one database: MONGO_URI, or the embedded database without it.
+Compares the product with the bare driver, with itself over more rows, and with Express and Mongoose (bench/baseline), on
+one database: MONGO_URI, or the embedded database without it.
 Everything is stored in databases of its own (leadline-bench-…), which are dropped at the end, unless --keep.
 
   --only a,b       only these scenarios
   --rounds N       rounds of each comparison (${DEFAULT_ROUNDS})
   --seconds S      length of one slice of load (${DEFAULT_SECONDS})
   --sizes A,B      how many rows there are (${DEFAULT_SIZES}); from a million on, not in the embedded database
+  --reads A,B      of the growth of reads, only those with one of these in their titles
   --keep           leave the databases of --sizes (leadline-bench-kept-…) for the next run
   --json FILE      write the results there too
   --profile DIR    leave a processor profile of each server there (slows them down)
@@ -55,6 +59,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
       rounds: { type: 'string', default: String(DEFAULT_ROUNDS) },
       seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
       sizes: { type: 'string', default: DEFAULT_SIZES },
+      reads: { type: 'string' },
       keep: { type: 'boolean', default: false },
       json: { type: 'string' },
       profile: { type: 'string' },
@@ -75,5 +80,6 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
   const ascend = sizes.every((size, i) => Number.isInteger(size) && size > (sizes[i - 1] ?? MIN_SIZE - 1))
   if (!ascend) throw new Error(`--sizes takes whole numbers from ${MIN_SIZE}, the smallest first`)
   const { keep, json, profile, 'allow-remote': allowRemote } = values
-  return { scenarios, rounds, seconds, sizes, keep, json, profile, allowRemote }
+  const reads = values.reads?.split(',')
+  return { scenarios, rounds, seconds, sizes, reads, keep, json, profile, allowRemote }
 }

@@ -1,16 +1,16 @@
+import { inTurns, ratioInRounds } from './in-turns.js'
 import type { LoadMethods } from './load.js'
 import type { Worker } from './processes.js'
 import type { RequestTemplate } from './request-template.js'
+import type { Vitals } from './servers/vitals.js'
 import { quantile, type Spread, spread } from './statistics.js'
 
 /** How long a server is loaded before its first slice, for the compiler of its engine. */
 const WARM_UP_MS = 2_000
 
 /** A running server process. */
-export interface Server {
+export interface Server extends Vitals {
   port: number
-  /** Processor time that the process has used so far, in milliseconds. */
-  cpuMs(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -30,12 +30,15 @@ export interface Comparison {
   ratios: readonly RatioOf[]
 }
 
-/** A ratio of two variants, by their names, and the largest ratio of times that we want to see. */
+/** A ratio of two variants, by their names. */
 export interface RatioOf {
   label: string
   of: string
   to: string
+  /** The largest ratio of times that we want to see. */
   aim?: number
+  /** The smallest ratio of requests a second that we want to see. */
+  throughputAim?: number
 }
 
 /** One variant over all rounds. Latencies are of all its requests, in milliseconds. */
@@ -72,10 +75,7 @@ interface Slice {
   cpuMs: number
 }
 
-/**
- * Measures the variants of a comparison in rounds of one slice each, every other round in reverse (A B, B A, …):
- * neither has always the place behind the other.
- */
+/** Measures the variants of a comparison in rounds of one slice each. */
 export async function compare(
   { title, clients, variants, ratios }: Comparison,
   load: Worker<LoadMethods>,
@@ -87,11 +87,7 @@ export async function compare(
   }
 
   for (const variant of variants) await measure(variant, WARM_UP_MS)
-  const slices = new Map<string, Slice[]>(variants.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round += 1) {
-    const order = round % 2 === 0 ? variants : variants.toReversed()
-    for (const variant of order) slices.get(variant.name)?.push(await measure(variant))
-  }
+  const slices = await inTurns(variants, rounds, variant => measure(variant))
   return {
     title,
     clients,
@@ -135,11 +131,9 @@ function ratioOf(
   of: readonly Slice[],
   to: readonly Slice[],
 ): Pick<Ratio, 'time' | 'requestsPerSecond' | 'cpu'> {
-  const inEachRound = (figure: (slice: Slice) => number) =>
-    spread(of.map((slice, round) => figure(slice) / figure(to[round] ?? slice)))
   return {
-    time: inEachRound(slice => slice.median),
-    requestsPerSecond: inEachRound(slice => slice.requestsPerSecond),
-    cpu: inEachRound(slice => slice.cpuMs),
+    time: ratioInRounds(of, to, slice => slice.median),
+    requestsPerSecond: ratioInRounds(of, to, slice => slice.requestsPerSecond),
+    cpu: ratioInRounds(of, to, slice => slice.cpuMs),
   }
 }

@@ -20,6 +20,8 @@ export interface WorkerOptions {
   env?: Record<string, string>
   /** Options of Node, such as `--cpu-prof`. */
   nodeOptions?: readonly string[]
+  /** Whether its stacks name our sources, which costs time with every module that is loaded. */
+  sourceMaps?: boolean
 }
 
 /**
@@ -31,12 +33,12 @@ export interface WorkerOptions {
 export function startWorker<M extends Methods>(
   root: string,
   module: string,
-  { env = {}, nodeOptions = [] }: WorkerOptions = {},
+  { env = {}, nodeOptions = [], sourceMaps = true }: WorkerOptions = {},
 ): Worker<M> {
   const child = fork(join(root, module), {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
-    execArgv: ['--enable-source-maps', ...nodeOptions],
+    execArgv: [...(sourceMaps ? ['--enable-source-maps'] : []), ...nodeOptions],
     serialization: 'advanced',
   })
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()

@@ -1,5 +1,6 @@
 import { cpus, loadavg, platform, release, totalmem } from 'node:os'
-import type { ComparisonResult } from './pairing.js'
+import type { FiguresResult } from './figures.js'
+import type { ComparisonResult, Ratio } from './pairing.js'
 import type { Spread } from './statistics.js'
 
 /** Where and when a run was made: what its numbers may not be read without. */
@@ -27,8 +28,10 @@ export function circumstances(run: Pick<Circumstances, 'engine' | 'rounds' | 'sl
   }
 }
 
+export type Result = ComparisonResult | FiguresResult
+
 /** The whole run: what it was made with, and for each comparison what was measured and the ratios of it. */
-export function reportText(run: Circumstances, results: readonly ComparisonResult[]): string {
+export function reportText(run: Circumstances, results: readonly Result[]): string {
   const busy =
     run.loadBefore > cpus().length / 2 ? ' (busy: trust the ratio of CPU more than that of time)' : ''
   const header = [
@@ -36,7 +39,8 @@ export function reportText(run: Circumstances, results: readonly ComparisonResul
     `${run.machine}; load before the run ${run.loadBefore.toFixed(2)}${busy}`,
     `${run.rounds} rounds of ${run.sliceSeconds} s each, variants in turns; [ ] is the middle half of the rounds`,
   ]
-  return [header.join('\n'), ...results.map(comparisonText)].join('\n\n')
+  const texts = results.map(result => ('measured' in result ? comparisonText(result) : figuresText(result)))
+  return [header.join('\n'), ...texts].join('\n\n')
 }
 
 function comparisonText({ title, measured, ratios }: ComparisonResult): string {
@@ -48,18 +52,48 @@ function comparisonText({ title, measured, ratios }: ComparisonResult): string {
     cpuMs.median.toFixed(2),
     requests.toLocaleString('en'),
   ])
-  const compared = ratios.map(({ label, time, requestsPerSecond, cpu, aim }) => [
-    label,
-    times(time),
-    times(requestsPerSecond),
-    times(cpu),
-    aim === undefined ? '' : `≤ ${aim} ${time.median <= aim ? 'met' : 'missed'}`,
+  const compared = ratios.map(ratio => [
+    ratio.label,
+    times(ratio.time),
+    times(ratio.requestsPerSecond),
+    times(ratio.cpu),
+    aimsOf(ratio),
   ])
   return [
     title,
     table(['', 'p50 ms', 'p95 ms', 'requests/s', 'server CPU ms', 'requests'], figures),
-    table(['ratio', 'time', 'requests/s', 'server CPU', 'aim for time'], compared),
+    table(['ratio', 'time', 'requests/s', 'server CPU', 'aim'], compared),
   ].join('\n')
+}
+
+function figuresText({ title, figures, ratio }: FiguresResult): string {
+  const names = Object.keys(figures[0]?.spreads ?? {})
+  const measured = figures.map(({ name, spreads }) => [name, ...names.map(figure => whole(spreads[figure]))])
+  const compared = Object.entries(ratio.spreads).map(([figure, spread]) => [
+    `${ratio.label}: ${figure}`,
+    times(spread),
+    aimAtMost(spread, ratio.aims[figure]),
+  ])
+  return [title, table(['', ...names], measured), table(['ratio', '', 'aim'], compared)].join('\n')
+}
+
+function whole(spread: Spread | undefined): string {
+  return spread?.median.toFixed(0) ?? ''
+}
+
+function aimsOf({ time, aim, requestsPerSecond, throughputAim }: Ratio): string {
+  const aims = [aim !== undefined && `time ${aimAtMost(time, aim)}`]
+  if (throughputAim !== undefined)
+    aims.push(`requests/s ≥ ${throughputAim} ${verdict(requestsPerSecond.median >= throughputAim)}`)
+  return aims.filter(Boolean).join(', ')
+}
+
+function aimAtMost({ median }: Spread, aim: number | undefined): string {
+  return aim === undefined ? '' : `≤ ${aim} ${verdict(median <= aim)}`
+}
+
+function verdict(isMet: boolean): string {
+  return isMet ? 'met' : 'missed'
 }
 
 function times({ median, lower, upper }: Spread): string {

@@ -36,14 +36,25 @@ type Value = (shared: Shared) => string
 
 const VALUES: Readonly<Record<string, Value>> = {
   uuid: () => randomUUID(),
-  /** An Indian mobile number in E.164: any nine digits may follow the first 9. */
-  phone: () => `+919${randomInt(1_000_000_000).toString().padStart(9, '0')}`,
+  phone: newPhone,
   /** An address of a private network, so that requests come from as many clients. */
   address: () => `10.${[...randomBytes(3)].join('.')}`,
   /** A new call. */
   session: ({ session }) => session,
   /** The called number, of one of the accounts. */
   number: ({ number }) => number,
+}
+
+/** Three digits that come twice. */
+const REPETITION = /(?=(\d{3}))\d(?=\d*\1)/
+
+/**
+ * An Indian mobile number in E.164: any nine digits may follow the first 9. Without a repetition, so that each has as
+ * many search keys.
+ */
+function newPhone(): string {
+  const phone = `+919${randomInt(1_000_000_000).toString().padStart(9, '0')}`
+  return REPETITION.test(phone) ? newPhone() : phone
 }
 
 /** Makes a function that fills in the template and what it goes after, in their order. They are cut up once. */

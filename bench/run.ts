@@ -5,8 +5,7 @@ import { build } from './build.js'
 import { openDeployment } from './database.js'
 import { type Scenario, startHarness } from './harness.js'
 import { helpText, type Options, readOptions } from './options.js'
-import type { ComparisonResult } from './pairing.js'
-import { circumstances, reportText } from './report.js'
+import { circumstances, type Result, reportText } from './report.js'
 
 const scenarios = await loadScenarios()
 try {
@@ -35,7 +34,7 @@ async function loadScenarios(): Promise<Map<string, Scenario>> {
 }
 
 async function run(options: Options): Promise<void> {
-  const { rounds, seconds: sliceSeconds, sizes, allowRemote, keep } = options
+  const { rounds, seconds: sliceSeconds, sizes, reads, allowRemote, keep } = options
   const profileDirectory = options.profile && resolve(options.profile)
   if (profileDirectory) await mkdir(profileDirectory, { recursive: true })
 
@@ -52,13 +51,14 @@ async function run(options: Options): Promise<void> {
     const deployment = await openDeployment({ root, uri, allowRemote, keep })
     undo.push(deployment.close)
     const made = circumstances({ engine: deployment.engine, rounds, sliceSeconds })
-    const results: ComparisonResult[] = []
+    const results: Result[] = []
     const { bench, stop } = startHarness({
       root,
       deployment,
       rounds,
       sliceSeconds,
       sizes,
+      reads,
       profileDirectory,
       signal: interruption.signal,
       say: text => console.log(`· ${text}`),

@@ -66,6 +66,11 @@ export function describePlan(plan: Plan): string {
   return stages.map(stage => stage.join(' ‖ ')).join(' → ')
 }
 
+/** The commands of a plan by collection and name, in alphabetical order. */
+export function operationsOf(plan: Plan): string[] {
+  return plan.map(({ collection, name }) => `${collection}.${name}`).sort()
+}
+
 /** What was found or written before the answer, and the end of everything. */
 export interface Replayed {
   results: unknown[]

@@ -1,4 +1,4 @@
-import type { CommandStartedEvent, Document, MongoClient } from 'mongodb'
+import type { CommandStartedEvent, Document } from 'mongodb'
 import type { FilledRequest } from '../request-template.js'
 
 /** A command as it went to the database. The numbers say in which order things happened, and nothing else. */
@@ -40,9 +40,14 @@ const QUIET_MS = 250
 /** What the driver adds to each command for the session it runs in. */
 const OF_THE_SESSION = ['lsid', 'txnNumber', '$clusterTime', '$db', '$readPreference']
 
-/** Records requests one at a time, on a client that was made with `monitorCommands` and has sent nothing yet. */
+/** A client of the product's driver, or of another version of it. */
+export interface Monitored {
+  on(event: string, listener: (event: never) => void): unknown
+}
+
+/** Records requests one at a time, on a client that was made with `monitorCommands` and is sending nothing. */
 export function recorder(
-  client: MongoClient,
+  client: Monitored,
 ): (run: () => Promise<void>, request: FilledRequest) => Promise<Recording> {
   let commands: RecordedCommand[] = []
   const running = new Map<number, RecordedCommand>()

@@ -1,9 +1,10 @@
 import { BSON, MongoClient } from 'mongodb'
 import { planOf, replay } from '../replay/plan.js'
 import { type Recording, valuesOf } from '../replay/recording.js'
-import { answerParent, cpuMs } from '../worker.js'
-import { listen } from './http.js'
+import { answerParent } from '../worker.js'
+import { answering, listen } from './http.js'
 import type { Recorded } from './recorder.js'
+import { vitals } from './vitals.js'
 
 /**
  * Answers the recorded requests with the recorded commands, over a client with the options of the product's
@@ -18,24 +19,26 @@ async function start({ uri, recorded }: { uri: string; recorded: readonly Record
       { plan: planOf(parse(recordings)), status: template.expects },
     ]),
   )
-  return listen(async ({ message, body }) => {
-    const { method, url, headers } = message
-    const known = plans.get(`${method} ${url}`)
-    if (known === undefined) return { status: 404, headers: {}, body: '' }
-    const text = body.length === 0 ? undefined : body.toString()
-    const { results } = await replay(known.plan, db, valuesOf({ headers, body: text }))
-    return {
-      status: known.status,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(results),
-    }
-  })
+  return listen(
+    answering(async ({ message, body }) => {
+      const { method, url, headers } = message
+      const known = plans.get(`${method} ${url}`)
+      if (known === undefined) return { status: 404, headers: {}, body: '' }
+      const text = body.length === 0 ? undefined : body.toString()
+      const { results } = await replay(known.plan, db, valuesOf({ headers, body: text }))
+      return {
+        status: known.status,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(results),
+      }
+    }),
+  )
 }
 
 function parse(recordings: string): Recording[] {
   return BSON.EJSON.parse(recordings, { relaxed: true })
 }
 
-const methods = { start, cpuMs }
+const methods = { start, ...vitals }
 export type DriverMethods = typeof methods
 answerParent(methods)

@@ -1,31 +1,23 @@
-import type { IncomingMessage } from 'node:http'
-import { answerParent, cpuMs } from '../worker.js'
-import { type Answered, listen } from './http.js'
-import { loadRoute } from './route.js'
+import { answerParent } from '../worker.js'
+import { loadListener } from './function.js'
+import { listen } from './http.js'
+import { vitals } from './vitals.js'
 
-/** Serves one route of the product, as the platform would call it. Its environment is the process's. */
-async function start(file: string): Promise<number> {
-  const route = await loadRoute(file)
-  return listen(async ({ message, body }) => answerOf(await route.fetch(requestOf(message, body))))
+export interface HandlerOptions {
+  /** Whether the product waits for a connection as long as a script does: it refuses nobody that it answers late. */
+  patient?: boolean
 }
 
-function requestOf(message: IncomingMessage, body: Buffer): Request {
-  const { method = 'GET', url = '/', headers } = message
-  return new Request(`http://${headers.host}${url}`, {
-    method,
-    headers: headers as Record<string, string>,
-    ...(body.length > 0 && { body }),
-  })
-}
-
-async function answerOf(response: Response): Promise<Answered> {
-  return {
-    status: response.status,
-    headers: Object.fromEntries(response.headers),
-    body: Buffer.from(await response.arrayBuffer()),
+/** Serves one function, as the platform would call it. Its environment is the process's. */
+async function start({ file, patient }: HandlerOptions & { file: string }): Promise<number> {
+  if (patient) {
+    // Loaded only here: the baseline's process has no use for the product's driver.
+    const { waitForDatabaseAs } = await import('../../lib/db/client.js')
+    waitForDatabaseAs('script')
   }
+  return listen(await loadListener(file))
 }
 
-const methods = { start, cpuMs }
+const methods = { start, ...vitals }
 export type HandlerMethods = typeof methods
 answerParent(methods)

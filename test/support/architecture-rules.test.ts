@@ -235,6 +235,27 @@ describe('what weighs much', () => {
   })
 })
 
+describe('the baseline', () => {
+  it('has rules of the product, but not its database', () => {
+    const files = {
+      'bench/baseline/capture.ts': `import '../../lib/domain/phone.js'\nimport '../../lib/domain/search.js'`,
+      'bench/baseline/list.ts': `import '../../lib/domain/leads.js'`,
+      'lib/domain/phone.ts': '',
+      'lib/domain/search.ts': `import type { Lead } from './leads.js'\nexport type { Lead } from './leads.js'`,
+      'lib/domain/leads.ts': `import '../db/collection.js'`,
+      'lib/db/collection.ts': '',
+    }
+
+    expect(check(files)).toEqual(['bench/baseline/list.ts: brings db along, which is for the product only'])
+  })
+
+  it('is nothing that the product may use', () => {
+    expect(check({ 'lib/domain/leads.ts': `import '../../bench/baseline/app.js'` })).toEqual([
+      'lib/domain/leads.ts: domain must not import baseline (bench/baseline/app.ts)',
+    ])
+  })
+})
+
 describe('names', () => {
   it('of documents are in capitals', () => {
     expect(check({ 'bench/RESULTS.md': '' })).toEqual([])

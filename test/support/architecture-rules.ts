@@ -65,6 +65,8 @@ const LAYERS: readonly Layer[] = [
     files: /^scripts\//,
     imports: ['embedded database', 'domain', 'credentials', 'db', 'mail', 'env', 'errors'],
   },
+  // What the product is compared with: of the product it has rules alone, and nobody has anything of it.
+  { name: 'baseline', files: /^bench\/baseline\//, imports: ['domain'] },
 ]
 
 const UNRESTRICTED = /^(test|bench)\/|^[^/]+\.ts$/
@@ -73,8 +75,13 @@ const MAXIMUM_ROUTE_LINES = 40
 /** Routes that old clients know by another name as well. */
 const ALIASED_ROUTES = new Set(['api/auth/register.ts', 'api/auth/logout.ts'])
 
-/** What weighs too much to come along with any function but these. */
-const RESERVED: readonly { layer: string; for: readonly string[] }[] = [{ layer: 'ai', for: ['api/chat.ts'] }]
+/** What must not come along with these files, however far away it is imported, and who it is for. */
+const RESERVED: readonly { layer: string; from: RegExp; for: readonly string[] }[] = [
+  // It weighs too much.
+  { layer: 'ai', from: /^api\//, for: ['api/chat.ts'] },
+  // It has a driver of its own.
+  { layer: 'db', from: /^bench\/baseline\//, for: ['the product'] },
+]
 const REGISTRY = 'lib/domain/registry.ts'
 
 /** Checks the rules of the architecture; an empty list means that all of them hold. */
@@ -170,20 +177,21 @@ function reservedViolations(sources: readonly SourceFile[]): Violation[] {
   const reachable = (path: string, seen = new Set<string>()): Set<string> => {
     if (seen.has(path)) return seen
     seen.add(path)
-    for (const { target } of imports.get(path) ?? []) if (target !== undefined) reachable(target, seen)
+    for (const { target, typeOnly } of imports.get(path) ?? [])
+      if (target !== undefined && !typeOnly) reachable(target, seen)
     return seen
   }
-  return sources
-    .filter(({ path }) => path.startsWith('api/'))
-    .flatMap(({ path }) => {
-      const layers = new Set([...reachable(path)].map(file => layerOf(file)?.name))
-      return RESERVED.filter(reserved => layers.has(reserved.layer) && !reserved.for.includes(path)).map(
-        ({ layer, for: allowed }) => ({
-          file: path,
-          rule: `brings ${layer} along, which is for ${allowed.join(', ')} only`,
-        }),
-      )
-    })
+  return sources.flatMap(({ path }) => {
+    const reserved = RESERVED.filter(({ from, for: allowed }) => from.test(path) && !allowed.includes(path))
+    if (reserved.length === 0) return []
+    const layers = new Set([...reachable(path)].map(file => layerOf(file)?.name))
+    return reserved
+      .filter(({ layer }) => layers.has(layer))
+      .map(({ layer, for: allowed }) => ({
+        file: path,
+        rule: `brings ${layer} along, which is for ${allowed.join(', ')} only`,
+      }))
+  })
 }
 
 function environmentViolations({ path, readsEnvironment }: SourceFile): Violation[] {

@@ -7,6 +7,8 @@ export interface ImportReference {
   specifier: string
   /** The repository path a relative specifier points at; for a package, nothing. */
   target?: string
+  /** `import type` and its like: gone once it is compiled. */
+  typeOnly?: true
 }
 
 /** What the architecture rules ask about a file, read from its syntax tree. */
@@ -48,7 +50,8 @@ export function parseSource(path: string, text: string): SourceFile {
   }
   const visit = (node: ts.Node): void => {
     const specifier = importSpecifier(node)
-    if (specifier !== undefined) file.imports.push(importReference(path, specifier))
+    if (specifier !== undefined)
+      file.imports.push({ ...importReference(path, specifier), ...(isTypeOnly(node) && { typeOnly: true }) })
     if (readsEnvironment(node)) file.readsEnvironment = true
     if (isCallOf(node, 'collection')) file.callsCollection = true
     if (ts.isExportAssignment(node) && isCallOf(node.expression, 'serve')) {
@@ -69,6 +72,11 @@ function importSpecifier(node: ts.Node): string | undefined {
     return literalText(node.arguments[0])
   }
   return undefined
+}
+
+function isTypeOnly(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.isTypeOnly ?? false
+  return ts.isImportTypeNode(node) || (ts.isExportDeclaration(node) && node.isTypeOnly)
 }
 
 function literalText(node: ts.Node | undefined): string | undefined {
