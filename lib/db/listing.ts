@@ -37,15 +37,20 @@ interface Page<T> {
   nextCursor: string | null
 }
 
-/** A page of what matches, newest first, with its total: two queries side by side. */
+/**
+ * A page of what matches, newest first, with its total: two queries side by side.
+ *
+ * @param projection with `_id` and `createdAt`, which say where the next page begins.
+ */
 export async function listNewestFirst<T extends Document & { createdAt: Date }>(
   collection: Collection<T>,
   matching: Filter<T>,
   { limit, skip, cursor, exact }: z.infer<typeof PageQuery> & { exact?: boolean },
+  projection: Document = {},
 ): Promise<Page<WithId<T>>> {
   const [fetched, counted] = await Promise.all([
     collection
-      .find(cursor ? ({ $and: [matching, after<T>(cursor)] } as Filter<T>) : matching)
+      .find(cursor ? ({ $and: [matching, after<T>(cursor)] } as Filter<T>) : matching, { projection })
       .sort(newestFirst)
       .skip(skip)
       .limit(limit + 1)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CapturedConversation } from './conversation.js'
 import { CapturedFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
-import { ProjectId } from './widget-configs.js'
+import { ProjectId, UNNAMED_PROJECT } from './widget-configs.js'
 
 /** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */
 export const looseText = z
@@ -31,11 +31,13 @@ export type LeadInput = z.infer<typeof LeadInput>
 
 /**
  * The project that a submission belongs to: the one it names, else its microsite, else the host of the page it
- * came from. `default` is the name under which old widgets know the project without one.
+ * came from.
  */
 export function projectIdOf(input: Pick<LeadInput, 'microsite' | 'metadata'>, origin: string | null): string {
   const named = ProjectId.safeParse(input.metadata.projectId)
-  return named.data ?? input.microsite ?? (hostOf(origin ?? '') || 'default')
+  // A browser's origin is a host that there is; what is none may have any length.
+  const host = ProjectId.safeParse(hostOf(origin ?? ''))
+  return named.data ?? input.microsite ?? host.data ?? UNNAMED_PROJECT
 }
 
 /** A chat without a lead, or before one: what a lead may have, and the widget's own id of the chat. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { despiteCut } from '../db/despite-cut.js'
@@ -7,7 +6,8 @@ import { invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { ChatSessionInput } from './captured-input.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
-import { MAX_MESSAGES, type Message } from './conversation.js'
+import { MAX_CHARACTERS, MAX_MESSAGES, MAX_TEXT, type Message } from './conversation.js'
+import { digestOf } from './digest.js'
 import { readPhone } from './phone.js'
 import type { Project } from './widget-configs.js'
 
@@ -33,7 +33,7 @@ export async function saveChatSession(
   const { projectId, ownerId } = project
   const { phone } = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
   const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
-  const digest = chatDigest(microsite, input.sessionId ?? conversation.map(message => message.id))
+  const digest = chatDigest(project, microsite, input.sessionId ?? conversation.map(message => message.id))
   const sessionId = input.sessionId ?? digest.toString('base64url')
   const fresh: Omit<ChatSession, 'conversation' | 'updatedAt'> = {
     _id: new ObjectId(digest.subarray(0, 12)),
@@ -74,16 +74,18 @@ function appending(
       cond: { $not: { $in: ['$$message.id', storedIds] } },
     },
   }
+  // Of any length so few have no more than that.
+  const few = MAX_CHARACTERS / MAX_TEXT
+  // A message of the old store may have no text.
+  const length = { $strLenCP: { $ifNull: ['$$one.text', ''] } }
+  const characters = { $sum: { $map: { input: '$conversation', as: 'one', in: length } } }
+  const kept = { $cond: [{ $gt: [characters, MAX_CHARACTERS] }, -few, -MAX_MESSAGES] }
   const { ownerId: _owner, ...others } = fresh
   const [all, visitors] = [{ $literal: fresh }, { $literal: others }]
   const isNew = { $eq: [{ $ifNull: ['$createdAt', null] }, null] }
   return [
-    {
-      $set: {
-        conversation: { $slice: [{ $concatArrays: [stored, unknown] }, -MAX_MESSAGES] },
-        updatedAt: now,
-      },
-    },
+    { $set: { conversation: { $concatArrays: [stored, unknown] }, updatedAt: now } },
+    { $set: { conversation: { $slice: ['$conversation', kept] } } },
     { $replaceWith: { $mergeObjects: [{ $cond: [isNew, all, visitors] }, '$$ROOT'] } },
   ]
 }
@@ -105,10 +107,7 @@ function identified(messages: readonly Message[]): (Message & { id: string })[] 
   return [...known.values()]
 }
 
-function chatDigest(microsite: string, identity: string | readonly string[]): Buffer {
-  return digestOf(['chat', microsite, identity])
-}
-
-function digestOf(value: unknown): Buffer {
-  return createHash('sha256').update(JSON.stringify(value)).digest()
+/** Of a project: widgets count their chats, and who began one on the microsite of others would read what they say. */
+function chatDigest({ projectId }: Project, microsite: string, identity: string | readonly string[]): Buffer {
+  return digestOf(['chat', projectId, microsite, identity])
 }

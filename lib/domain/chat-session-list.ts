@@ -4,6 +4,7 @@ import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing
 import { AppError } from '../errors.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
 import { type DataScope, within } from './data-scope.js'
+import { fitToPage } from './list-size.js'
 import { EndMoment, Moment } from './moment.js'
 import { readPhone } from './phone.js'
 
@@ -36,7 +37,7 @@ export async function listChatSessions(
 ): Promise<ChatSessionPage> {
   const matching = { $and: [within<ChatSession>(scope), queryOf(filter)] }
   const found = await listNewestFirst(await chatSessions.open(), matching, filter)
-  return { ...found, items: found.items.map(toPublicSession) }
+  return { ...found, items: fitToPage(found.items.map(toPublicSession)) }
 }
 
 /**

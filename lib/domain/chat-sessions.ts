@@ -4,6 +4,7 @@ import { collection } from '../db/collection.js'
 import { insertOnce } from '../db/upsert.js'
 import { BhkType } from './bhk.js'
 import { Message, PublicMessage, toPublicMessages } from './conversation.js'
+import { namedFieldsOf } from './named-fields.js'
 
 /** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */
 export const ChatSession = z.object({
@@ -39,8 +40,8 @@ export const chatSessions = collection<ChatSession>({
     { name: 'projectId', key: { projectId: 1 } },
     // One chat, once; rows of the old store have no session id.
     {
-      name: 'session',
-      key: { microsite: 1, sessionId: 1 },
+      name: 'project_session',
+      key: { microsite: 1, sessionId: 1, projectId: 1 },
       unique: true,
       partialFilterExpression: { sessionId: { $exists: true } },
     },
@@ -59,18 +60,20 @@ export const PublicChatSession = ChatSession.omit({
   _id: z.string(),
   leadId: z.string().optional(),
   conversation: z.array(PublicMessage),
+  /** In a list: it has more to show by itself. */
+  truncated: z.literal(true).optional(),
 })
 export type PublicChatSession = z.infer<typeof PublicChatSession>
 
-/** Only what the shape names; chats of the old store have no session id of their own. */
+const publicFieldsOf = namedFieldsOf(PublicChatSession)
+
+/** A chat for who may see it; chats of the old store have no session id of their own. */
 export function toPublicSession(session: ChatSession): PublicChatSession {
-  const named = Object.entries(session).filter(([field]) => Object.hasOwn(PublicChatSession.shape, field))
-  const fields = Object.fromEntries(named) as Omit<PublicChatSession, 'id' | '_id' | 'conversation'>
   const id = session._id.toHexString()
   const leadId = session.leadId?.toHexString()
   const conversation = toPublicMessages(session.conversation)
   return {
-    ...fields,
+    ...publicFieldsOf(session),
     id,
     _id: id,
     sessionId: session.sessionId ?? id,

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
 export const MAX_MESSAGES = 1_000
-const MAX_TEXT = 4_000
+export const MAX_TEXT = 4_000
+/** Of all texts of a conversation: a page of them has to be read and sent, whatever visitors write. */
+export const MAX_CHARACTERS = 100_000
 
 /** One message as the widget sends it and as it is stored: `type` is `user` or what the agent's side is called. */
 export const Message = z.object({
@@ -19,14 +21,25 @@ export type PublicMessage = z.infer<typeof PublicMessage>
 
 /**
  * A conversation from a public capture: a lead is not lost for a message that is none. What cannot be read as a
- * message is left out, texts are cut at 4,000 characters and of more than 1,000 messages the last are kept.
+ * message is left out, texts are cut at 4,000 characters, and of more than 1,000 messages or 100,000 characters the
+ * last are kept.
  */
 export const CapturedConversation = z
   .unknown()
   .optional()
   .transform((value): Message[] =>
-    Array.isArray(value) ? value.slice(-MAX_MESSAGES).flatMap(readMessage) : [],
+    Array.isArray(value) ? lastWithin(value.slice(-MAX_MESSAGES).flatMap(readMessage), MAX_CHARACTERS) : [],
   )
+
+/** The last messages that have no more characters together. */
+export function lastWithin<T extends Message>(messages: readonly T[], characters: number): T[] {
+  let left = characters
+  const before = messages.findLastIndex(({ text }) => {
+    left -= text.length
+    return left < 0
+  })
+  return messages.slice(before + 1)
+}
 
 /** The messages as they leave the API; a document of the old system may have none. */
 export function toPublicMessages(messages: readonly Message[] = []): PublicMessage[] {
@@ -44,13 +57,13 @@ function readMessage(value: unknown): Message[] {
   if (typeof value !== 'object' || value === null) return []
   const { id, type, text, timestamp } = value as Record<string, unknown>
   if (typeof text !== 'string' || text === '') return []
-  const time = readTime(timestamp)
+  // What is undefined is not stored. To leave the fields out instead would take eight times as long.
   return [
     {
-      ...(isId(id) && { id: String(id) }),
+      id: isId(id) ? String(id) : undefined,
       type: typeof type === 'string' && type !== '' ? type.slice(0, 40) : 'system',
       text: text.slice(0, MAX_TEXT),
-      ...(time !== undefined && { timestamp: time }),
+      timestamp: readTime(timestamp),
     },
   ]
 }

@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { retryUpsert } from '../db/upsert.js'
+import { digestOf } from './digest.js'
 
 /** How far apart the twins of one event arrive at most; the contract's number. */
 const WINDOW_MS = 3_000
+
+/** How many events of one kind from one client wait at most: what waited longest meets no twin then. */
+const MAX_WAITING = 200
 
 /** How long a pair document outlives its last event. */
 const KEPT_MS = 60_000
@@ -45,7 +48,7 @@ export const eventPairs = collection<EventPair>({
  */
 export async function meetTwin(alike: readonly unknown[], side: Side, now: Date): Promise<ObjectId> {
   const pairs = await eventPairs.open()
-  const _id = createHash('sha256').update(JSON.stringify(alike)).digest('base64url')
+  const _id = digestOf(alike).toString('base64url')
   const eventId = new ObjectId()
   const since = new Date(now.getTime() - WINDOW_MS)
   const meet = () =>
@@ -73,7 +76,7 @@ function meeting(own: z.infer<typeof Waiting>, since: Date): Record<string, unkn
         waiting: {
           $cond: [
             { $eq: ['$twin', null] },
-            { $concatArrays: ['$waiting', [own]] },
+            { $slice: [{ $concatArrays: ['$waiting', [own]] }, -MAX_WAITING] },
             those('$waiting', not('$twin.eventId')),
           ],
         },

@@ -1,16 +1,18 @@
-import { createHash } from 'node:crypto'
 import { ObjectId, type UpdateFilter } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { despiteCut } from '../db/despite-cut.js'
 import { onlyDuplicates } from '../db/errors.js'
 import { env } from '../env.js'
+import { digestOf } from './digest.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
 import { CapturedFreeForm, type FreeForm, KeptPair } from './free-form.js'
 import { ProjectId } from './widget-configs.js'
 
 const MAX_BATCH = 100
+/** How many of them look for their twins at once: other requests want some of the pool's connections too. */
+const AT_ONCE = 5
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** How far a visitor's clock may be off before its times are not believed, in milliseconds. */
@@ -111,7 +113,11 @@ export interface EventRequest {
  */
 export async function recordEvents(body: EventBody, request: EventRequest): Promise<RecordedEvents> {
   const inputs = [body].flat()
-  const incoming = await Promise.all(inputs.map(input => identify(input, request)))
+  const incoming: Incoming[] = []
+  for (let i = 0; i < inputs.length; i += AT_ONCE) {
+    const some = inputs.slice(i, i + AT_ONCE)
+    incoming.push(...(await Promise.all(some.map(input => identify(input, request)))))
+  }
   const inserted = await insertNew(incoming)
   const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countedAs(event))
   if (counted.length > 0) request.background(countEach(counted))
@@ -221,10 +227,7 @@ function sorted(fields: FreeForm): [string, unknown][] {
 }
 
 function eventId(projectId: string, clientId: string): ObjectId {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([projectId, clientId]))
-    .digest()
-  return new ObjectId(digest.subarray(0, 12))
+  return new ObjectId(digestOf([projectId, clientId]).subarray(0, 12))
 }
 
 /** The time that a visitor's clock gave, where it is near enough to ours; else ours. */

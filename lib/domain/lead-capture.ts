@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { insertOnce } from '../db/upsert.js'
@@ -6,11 +5,13 @@ import { AppError, invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { LeadInput } from './captured-input.js'
 import { saveLeadSession } from './chat-sessions.js'
+import { digestOf } from './digest.js'
 import { dayOf } from './event-counts.js'
 import type { FreeForm } from './free-form.js'
 import { followUpLead } from './lead-follow-up.js'
 import { searchFieldsOf } from './lead-search.js'
 import { type Lead, leads, PublicLead, toPublicLead } from './leads.js'
+import { namedFieldsOf } from './named-fields.js'
 import { readPhone } from './phone.js'
 import { spamReasons } from './spam.js'
 import type { Project } from './widget-configs.js'
@@ -64,6 +65,7 @@ export const CapturedLead = PublicLead.omit({
   submissions: true,
   lastSeenAt: true,
   duplicateOf: true,
+  truncated: true,
 })
 export type CapturedLead = z.infer<typeof CapturedLead>
 
@@ -99,7 +101,7 @@ function leadFrom(input: LeadInput, project: Project, submission: Submission): L
     conversation,
     quarantined: reasons.length > 0,
     ...(reasons.length > 0 && { spam: { score: reasons.length, reasons } }),
-    ...(submission.idempotencyKey && { inputDigest: digest(input).toString('base64url') }),
+    ...(submission.idempotencyKey && { inputDigest: digestOf(input).toString('base64url') }),
     ...searchFieldsOf(given),
     pending: true as const,
     createdAt: submission.now,
@@ -110,26 +112,23 @@ function leadFrom(input: LeadInput, project: Project, submission: Submission): L
 
 /**
  * What makes two submissions the same one: the key that their client gave them, else the phone and the messages
- * behind it, else (no message has an id) whatever tells two visitors of a day apart.
+ * behind it, else (no message has an id) whatever tells two visitors of a day apart. Within a project: widgets count
+ * their messages, and a microsite may be named by anybody.
  */
 function captureKey(lead: Omit<Lead, '_id'>, submission: Submission): Buffer {
-  const { microsite, phone, phoneRaw, conversation, metadata, bhkType } = lead
-  if (submission.idempotencyKey) return digest(['key', microsite, submission.idempotencyKey])
+  const { projectId, microsite, phone, phoneRaw, conversation, metadata, bhkType } = lead
+  const place = [projectId, microsite]
+  if (submission.idempotencyKey) return digestOf(['key', ...place, submission.idempotencyKey])
   const messageIds = conversation.flatMap(message => message.id ?? [])
-  const person = [microsite, phone ?? phoneRaw]
-  if (messageIds.length > 0) return digest(['messages', ...person, ...messageIds])
+  const person = [...place, phone ?? phoneRaw]
+  if (messageIds.length > 0) return digestOf(['messages', ...person, ...messageIds])
   const { firstSeenAt } = (metadata.visitor ?? {}) as FreeForm
   const { clientAddress, userAgent, now } = submission
-  return digest(['visitor', ...person, clientAddress, userAgent, bhkType, firstSeenAt, dayOf(now)])
+  return digestOf(['visitor', ...person, clientAddress, userAgent, bhkType, firstSeenAt, dayOf(now)])
 }
 
-function digest(value: unknown): Buffer {
-  return createHash('sha256').update(JSON.stringify(value)).digest()
-}
+const capturedFieldsOf = namedFieldsOf(CapturedLead)
 
 function toCaptured(lead: Lead): CapturedLead {
-  const named = Object.entries(toPublicLead(lead)).filter(([field]) =>
-    Object.hasOwn(CapturedLead.shape, field),
-  )
-  return { ...(Object.fromEntries(named) as CapturedLead), status: 'new', updatedAt: lead.createdAt }
+  return { ...capturedFieldsOf(toPublicLead(lead)), status: 'new', updatedAt: lead.createdAt }
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { unlessTaken } from '../db/upsert.js'
 import { env } from '../env.js'
+import { digestOf } from './digest.js'
 import { countEach } from './event-counts.js'
 import { countedAs, type Lead, leads } from './leads.js'
 import { countHit } from './rate-counters.js'
@@ -71,7 +71,7 @@ async function pendingLeads(now: Date): Promise<Lead[]> {
  */
 export async function linkToHead(lead: Lead, phone: string): Promise<void> {
   const all = await leads.openGuarded()
-  const headKey = headKeyOf(lead.microsite, phone)
+  const headKey = headKeyOf(lead, phone)
   if (await becomesHead(lead, headKey)) return
   const head = await all.findOne({ headKey }, { projection: { _id: 1 } })
   if (!head || head._id.equals(lead._id)) return
@@ -81,11 +81,15 @@ export async function linkToHead(lead: Lead, phone: string): Promise<void> {
   await all.updateOne({ _id: head._id }, { $max: { submissions: later + 1, lastSeenAt: lead.createdAt } })
 }
 
-/** What only one lead of a phone on a microsite has. */
-export function headKeyOf(microsite: string, phone: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([microsite, phone]))
-    .digest('base64url')
+/**
+ * What only one lead of a phone on a microsite has; of each project, since who names the microsite of others would
+ * else be told of their visitors by what a lead is linked to.
+ */
+export function headKeyOf(
+  { projectId, microsite }: Pick<Lead, 'projectId' | 'microsite'>,
+  phone: string,
+): string {
+  return digestOf([projectId, microsite, phone]).toString('base64url')
 }
 
 async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<boolean> {

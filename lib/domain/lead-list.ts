@@ -5,7 +5,8 @@ import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing
 import { BhkType } from './bhk.js'
 import { type DataScope, within } from './data-scope.js'
 import { matchingSearch, SearchText } from './lead-search.js'
-import { type Lead, LeadStatus, leads, Microsite, PublicLead, toPublicLead } from './leads.js'
+import { type Lead, LeadStatus, leads, Microsite, PublicLead, shownOfLead, toPublicLead } from './leads.js'
+import { fitToPage } from './list-size.js'
 import { EndMoment, Moment } from './moment.js'
 
 export const SpamFilter = z.enum(['no', 'only', 'all'])
@@ -43,14 +44,14 @@ export type LeadPage = z.infer<typeof LeadPage>
 export async function listLeads(scope: DataScope, filter: LeadFilter): Promise<LeadPage> {
   const matching = { $and: [within<Lead>(scope), selectionQuery(filter)] }
   const query = { ...filter, exact: filter.count === 'exact' }
-  const found = await listNewestFirst(await leads.open(), matching, query)
-  return { ...found, items: found.items.map(toPublicLead) }
+  const found = await listNewestFirst(await leads.open(), matching, query, shownOfLead)
+  return { ...found, items: fitToPage(found.items.map(toPublicLead)) }
 }
 
 /** Every lead of a selection, newest first, as they are read: however many there are, few are in memory. */
 export async function* streamLeads(scope: DataScope, selection: LeadSelection): AsyncGenerator<PublicLead> {
   const found = (await leads.open())
-    .find({ $and: [within<Lead>(scope), selectionQuery(selection)] })
+    .find({ $and: [within<Lead>(scope), selectionQuery(selection)] }, { projection: shownOfLead })
     .sort(newestFirst)
     .batchSize(EXPORT_BATCH)
   for await (const lead of found) yield toPublicLead(lead)

@@ -4,6 +4,7 @@ import { collection } from '../db/collection.js'
 import { BhkType } from './bhk.js'
 import { Message, PublicMessage, toPublicMessages } from './conversation.js'
 import { dayOf, type EventCount } from './event-counts.js'
+import { namedFieldsOf } from './named-fields.js'
 
 export const LeadStatus = z.enum(['new', 'contacted', 'qualified', 'closed'])
 export type LeadStatus = z.infer<typeof LeadStatus>
@@ -141,17 +142,24 @@ export const PublicLead = Lead.omit({
   _id: z.string(),
   duplicateOf: z.string().optional(),
   conversation: z.array(PublicMessage),
+  /** In a list: it has more to show by itself. */
+  truncated: z.literal(true).optional(),
 })
 export type PublicLead = z.infer<typeof PublicLead>
 
-/** Only what the shape names: a document may hold more than this code knows of. */
+/** What of a document is shown, as a projection: what finds it by search is a third of it. */
+export const shownOfLead = Object.fromEntries(
+  Object.keys(Lead.shape).flatMap(field => (Object.hasOwn(PublicLead.shape, field) ? [[field, 1]] : [])),
+)
+
+const publicFieldsOf = namedFieldsOf(PublicLead)
+
+/** A lead for who may see it. */
 export function toPublicLead(lead: Lead): PublicLead {
-  const named = Object.entries(lead).filter(([field]) => Object.hasOwn(PublicLead.shape, field))
-  const fields = Object.fromEntries(named) as Omit<PublicLead, 'id' | '_id' | 'conversation'>
   const id = lead._id.toHexString()
   const conversation = toPublicMessages(lead.conversation)
   const duplicateOf = lead.duplicateOf?.toHexString()
-  return { ...fields, id, _id: id, conversation, ...(duplicateOf && { duplicateOf }) }
+  return { ...publicFieldsOf(lead), id, _id: id, conversation, ...(duplicateOf && { duplicateOf }) }
 }
 
 /** The columns of a lead in a spreadsheet. */

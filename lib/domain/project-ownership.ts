@@ -1,10 +1,11 @@
-import type { ObjectId } from 'mongodb'
+import type { Filter, ObjectId } from 'mongodb'
 import { AppError } from '../errors.js'
-import { chatSessions } from './chat-sessions.js'
-import { eventCounts } from './event-counts.js'
+import { type ChatSession, chatSessions } from './chat-sessions.js'
+import { type EventCount, eventCounts } from './event-counts.js'
 import { events } from './events.js'
-import { leads } from './leads.js'
-import { type WidgetConfig, widgetConfigs } from './widget-configs.js'
+import { hostOf } from './hosts.js'
+import { type Lead, leads } from './leads.js'
+import { listsDomains, UNNAMED_PROJECT, type WidgetConfig, widgetConfigs } from './widget-configs.js'
 
 /** After this long no capture that began under the old owner can still be writing. */
 const SETTLED_MS = 60 * 1000
@@ -23,7 +24,8 @@ export interface Editor {
 
 /**
  * Lets an admin create any project, and others one whose id nobody has and that has no data yet: nobody gets at
- * existing leads or counts by claiming the id that they were captured under.
+ * existing leads or counts by claiming the id that they were captured under, nor at those to come of a domain that
+ * another project lists, or of pages that name no project.
  *
  * @throws {AppError} `not_found`, as for a project of somebody else.
  */
@@ -31,17 +33,33 @@ export async function assertMayCreate(projectId: string, editor: Editor): Promis
   if (editor.isAdmin) return
   const { ownerId } = editor
   if (!editor.mayEdit({ projectId, ...(ownerId && { ownerId }) })) throw new AppError('not_found')
-  const captured = { $or: [{ projectId }, { microsite: projectId }] }
-  const counted = { $or: [{ '_id.projectId': projectId }, { '_id.microsite': projectId }] }
-  // Not yet counted, perhaps. The day is what lets an index be used: it costs days and types, not events.
-  const recorded = { day: { $gte: '' }, projectId }
-  const found = await Promise.all([
-    (await leads.open()).findOne(captured, onlyId),
-    (await chatSessions.open()).findOne(captured, onlyId),
-    (await eventCounts.open()).findOne(counted, onlyId),
-    (await events.open()).findOne(recorded, onlyId),
+  const microsite = projectId
+  const [isCaptured, isOnMicrosite, lister] = await Promise.all([
+    hasCaptured([projectId]),
+    find({ microsite }, { '_id.microsite': microsite }),
+    (await widgetConfigs.open()).findOne({ domains: hostOf(projectId), ...listsDomains }),
   ])
-  if (found.some(document => document !== null)) throw new AppError('not_found')
+  const isAnothers = lister !== null && !editor.mayEdit(lister)
+  if (projectId === UNNAMED_PROJECT || isCaptured || isOnMicrosite || isAnothers)
+    throw new AppError('not_found')
+}
+
+/** Whether anything was captured for a project of one of these ids. */
+export async function hasCaptured(projectIds: readonly string[]): Promise<boolean> {
+  const projectId = { $in: projectIds }
+  // Not yet counted, perhaps. The day is what lets an index be used: it costs days and types, not events.
+  const recorded = (await events.open()).findOne({ day: { $gte: '' }, projectId }, onlyId)
+  const found = await Promise.all([find({ projectId }, { '_id.projectId': projectId }), recorded])
+  return found.some(Boolean)
+}
+
+async function find(captured: Filter<Lead & ChatSession>, counted: Filter<EventCount>): Promise<boolean> {
+  const found = await Promise.all([
+    (await leads.open()).findOne(captured as Filter<Lead>, onlyId),
+    (await chatSessions.open()).findOne(captured as Filter<ChatSession>, onlyId),
+    (await eventCounts.open()).findOne(counted, onlyId),
+  ])
+  return found.some(document => document !== null)
 }
 
 /**

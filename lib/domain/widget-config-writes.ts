@@ -1,7 +1,7 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError, invalidField } from '../errors.js'
-import { assertMayCreate, type Editor, handOver } from './project-ownership.js'
+import { assertMayCreate, type Editor, handOver, hasCaptured } from './project-ownership.js'
 import { findUser } from './users.js'
 import type { WidgetConfigInput } from './widget-config-input.js'
 import {
@@ -117,16 +117,21 @@ export async function changeWidgetConfig(
   throw new AppError('conflict', 'The configuration is being changed by others: try again.')
 }
 
-/** A project that is named after a domain has it as much as one that lists it: widgets find it by either. */
+/**
+ * A project that is named after a domain has it as much as one that lists it: widgets find it by either. And they do so
+ * before anybody has configured it: who lists a domain gets what is captured there from then on.
+ */
 async function assertNamesNoOther(
   projectId: string,
   domains: readonly string[],
   editor: Editor,
 ): Promise<void> {
-  if (domains.length === 0) return
-  const named = { projectId: { $in: [...domains], $ne: projectId } }
-  const others = await (await widgetConfigs.open()).find(named).toArray()
-  if (!others.every(other => editor.mayEdit(other))) throw domainTaken()
+  const names = domains.flatMap(domain => [domain, `www.${domain}`]).filter(name => name !== projectId)
+  if (names.length === 0 || editor.isAdmin) return
+  const others = await (await widgetConfigs.open()).find({ projectId: { $in: names } }).toArray()
+  const own = others.filter(other => editor.mayEdit(other)).map(other => other.projectId)
+  const unowned = names.filter(name => !own.includes(name))
+  if (own.length < others.length || (await hasCaptured(unowned))) throw domainTaken()
 }
 
 async function create(

@@ -8,6 +8,9 @@ import { hostOf } from './hosts.js'
 /** A project's id: what its widget was deployed with, often the site's host name. Dots and case are kept. */
 export const ProjectId = z.string().trim().min(1).max(200)
 
+/** The project of what names none: old widgets know it by that id. */
+export const UNNAMED_PROJECT = 'default'
+
 /** The texts and looks that a widget shows; each has a default, so a stored configuration may be partial. */
 export const Appearance = z.object({
   agentName: z.string(),
@@ -76,7 +79,7 @@ export const WidgetConfig = Settings.extend({
 export type WidgetConfig = z.infer<typeof WidgetConfig>
 
 /** The index on domains covers these documents only: a query has to say so to use it. */
-const listsDomains = { 'domains.0': { $exists: true } }
+export const listsDomains = { 'domains.0': { $exists: true } }
 
 export const widgetConfigs = collection<WidgetConfig>({
   name: 'widgetconfigs',
@@ -176,7 +179,9 @@ export async function findWidgetConfig(projectId: string): Promise<FoundWidgetCo
 }
 
 async function readConfig(projectId: string): Promise<WidgetConfig | null> {
-  const stored = await (await widgetConfigs.open()).findOne({ projectId })
+  // Without what only its owner sees: it may be a megabyte, and is remembered.
+  const shown = { projection: { revisions: 0, suggestion: 0 } }
+  const stored = await (await widgetConfigs.open()).findOne({ projectId }, shown)
   remember(projectId, stored)
   return stored
 }

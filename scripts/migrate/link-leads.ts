@@ -8,7 +8,7 @@ const CHUNK_PEOPLE = 500
 /** How often a chunk is linked again where captures at the same moment got ahead of it. */
 const ATTEMPTS = 5
 
-type Linked = Pick<Lead, '_id' | 'phone' | 'microsite' | 'createdAt'>
+type Linked = Pick<Lead, '_id' | 'phone' | 'projectId' | 'microsite' | 'createdAt'>
 
 /** The leads of one phone on one microsite that a migration brought and that are not linked yet, oldest first. */
 interface Person {
@@ -26,11 +26,11 @@ export async function linkLeads(migration: number, signal: AbortSignal): Promise
   // Along the index, so that what belongs together comes together.
   const unlinked = (await leads.openGuarded()).find<Linked & { phone: string }>(
     { migration, phone: { $exists: true }, headKey: { $exists: false }, duplicateOf: { $exists: false } },
-    { projection: { phone: 1, microsite: 1, createdAt: 1 }, sort: { phone: 1, microsite: 1 } },
+    { projection: { phone: 1, projectId: 1, microsite: 1, createdAt: 1 }, sort: { phone: 1, microsite: 1 } },
   )
   const people = new Map<string, Person>()
   for await (const lead of unlinked) {
-    const headKey = headKeyOf(lead.microsite, lead.phone)
+    const headKey = headKeyOf(lead, lead.phone)
     const person = people.get(headKey)
     if (person) person.submissions.push(lead)
     else {

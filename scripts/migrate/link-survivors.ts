@@ -27,13 +27,14 @@ export async function linkSurvivors(migration: number): Promise<number> {
 }
 
 /** Makes a lead the head in one write, so that a crash leaves it linked to one or the other. */
-async function succeeds({ _id, microsite, createdAt, duplicateOf }: Lead, phone: string): Promise<boolean> {
+async function succeeds(lead: Lead, phone: string): Promise<boolean> {
+  const { _id, createdAt, duplicateOf } = lead
   const all = await leads.openGuarded()
   try {
     const { matchedCount } = await all.updateOne(
       { _id, quarantined: false, ...(duplicateOf && { duplicateOf }) },
       {
-        $set: { headKey: headKeyOf(microsite, phone), submissions: 1, lastSeenAt: createdAt },
+        $set: { headKey: headKeyOf(lead, phone), submissions: 1, lastSeenAt: createdAt },
         $unset: { duplicateOf: '' },
       },
     )

@@ -1,6 +1,7 @@
 import { BSON } from 'mongodb'
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { eventCounts } from '../../lib/domain/event-counts.js'
+import { headKeyOf } from '../../lib/domain/lead-follow-up.js'
 import { leads } from '../../lib/domain/leads.js'
 import { env } from '../../lib/env.js'
 import { lastMigration } from './batches.js'
@@ -73,18 +74,16 @@ async function countBrokenSubmissions(): Promise<number> {
   const all = await leads.open()
   const later = all.find(
     { migration: { $exists: true }, duplicateOf: { $exists: true } },
-    { projection: { duplicateOf: 1, phone: 1, microsite: 1 } },
+    { projection: { duplicateOf: 1, phone: 1, projectId: 1, microsite: 1 } },
   )
   let broken = 0
   for await (const some of batchesOf(later)) {
     const wanted = some.flatMap(({ duplicateOf }) => duplicateOf ?? [])
-    const found = await all
-      .find({ _id: { $in: wanted } }, { projection: { phone: 1, microsite: 1, headKey: 1 } })
-      .toArray()
+    const found = await all.find({ _id: { $in: wanted } }, { projection: { headKey: 1 } }).toArray()
     const heads = new Map(found.map(head => [head._id.toHexString(), head]))
-    broken += some.filter(({ duplicateOf, phone, microsite }) => {
-      const head = heads.get(String(duplicateOf))
-      return head?.headKey === undefined || head.phone !== phone || head.microsite !== microsite
+    broken += some.filter(lead => {
+      const { duplicateOf, phone } = lead
+      return !phone || heads.get(String(duplicateOf))?.headKey !== headKeyOf(lead, phone)
     }).length
   }
   return broken

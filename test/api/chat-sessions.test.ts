@@ -97,7 +97,7 @@ describe('a chat as the widget sends it', () => {
   it('keeps texts and fields that begin with a dollar as what they are', async () => {
     const texts = ['$conversation', '$$ROOT', '$', '$5,000?', '{"$gt":""}']
     const conversation = texts.map((text, i) => said(`$m${i}`, text, '$type'))
-    const sent = chat({ sessionId: '$s', microsite: '$m', conversation })
+    const sent = chat({ sessionId: '$s', microsite: '$m', metadata: { projectId: '$p' }, conversation })
     await post({ ...sent, metadata: { projectId: '$p', name: '$$NOW', $where: '$x' } })
     await post({ ...sent, conversation: [said('$last', '$$REMOVE')] })
 
@@ -175,9 +175,10 @@ describe('the same session id again', () => {
     await (await widgetConfigs.open()).insertOne(owned)
     await post(chat())
     await post(chat({ metadata: { projectId: 'mine' }, conversation: [said('c')] }))
-    const session = await onlySession()
-    expect(session.projectId).toBe('nivasa-enchante')
-    expect(session).not.toHaveProperty('ownerId')
+    expect(await stored()).toMatchObject([
+      { projectId: 'nivasa-enchante', conversation: [{ id: 'a' }, { id: 'b' }] },
+      { projectId: 'mine', conversation: [{ id: 'c' }] },
+    ])
   })
 
   it('says nothing of a chat to who knows its id only', async () => {

@@ -134,9 +134,39 @@ describe('a user', () => {
   })
 
   it('keeps no other from saving its form by creating a project named after their domain', async () => {
-    expect((await put('nivasa.example', { agentName: 'X' }, bob)).status).toBe(200)
+    expect((await put('nivasa.example', { agentName: 'X' }, { token: adminToken() })).status).toBe(200)
     const form = await call<Config>(configRoute, 'GET', '/api/widget-config/nivasa-enchante')
     expect((await put('nivasa-enchante', form.body, alice)).status).toBe(200)
+  })
+
+  it.each(['nivasa.example', 'www.nivasa.example', 'default'])(
+    'draws no visitors of others by creating the project that they are taken for: %s',
+    async id => {
+      expect((await put(id, { agentName: 'X' }, bob)).status).toBe(404)
+      expect(await stored(id)).toBeNull()
+      expect((await put(id, { agentName: 'X' }, { token: adminToken() })).status).toBe(200)
+    },
+  )
+
+  it('creates a project named after a domain that another one of its own lists', async () => {
+    expect((await put('nivasa.example', { agentName: 'X' }, alice)).status).toBe(200)
+  })
+
+  it.each(['captured.example', 'www.captured.example'])(
+    'draws no visitors of %s, which nobody has configured, by listing their domain',
+    async projectId => {
+      await (await leads.open()).insertOne(storedLead({ projectId, microsite: projectId }))
+      expect((await put('mine', { domains: ['captured.example'] }, bob)).status).toBe(409)
+      expect(await stored('mine')).toBeNull()
+      expect((await put('mine', { domains: ['captured.example'] }, { token: adminToken() })).status).toBe(200)
+    },
+  )
+
+  it('lists a domain that its own project has captured on', async () => {
+    await (await leads.open()).insertOne(storedLead({ microsite: 'lake.example', ownerId: alice.user._id }))
+    expect(
+      (await put('nivasa-enchante', { domains: ['nivasa.example', 'lake.example'] }, alice)).status,
+    ).toBe(200)
   })
 
   it('writes nothing more once the project is another’s, however little too late', async () => {

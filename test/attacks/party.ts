@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { createApiKey, Scope } from '../../lib/domain/api-keys.js'
 import { saveChatSession } from '../../lib/domain/chat-session-capture.js'
@@ -7,6 +6,7 @@ import { saveConversation } from '../../lib/domain/conversation-ingest.js'
 import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { dayOf, eventCounts } from '../../lib/domain/event-counts.js'
 import { events, recordEvents } from '../../lib/domain/events.js'
+import { headKeyOf } from '../../lib/domain/lead-follow-up.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import { mailOutbox } from '../../lib/domain/mail-outbox.js'
 import { phoneNumbers } from '../../lib/domain/phone-numbers.js'
@@ -121,7 +121,7 @@ async function storeLeads(role: Role, place: Place): Promise<string[]> {
       history: [{ at: STORED_AT, by: `user:${place.ownerId}`, note: canary(role, 'note') }],
       ...more,
     })
-  const head = lead({ headKey: headKeyOf(place), submissions: 2, lastSeenAt: STORED_AT })
+  const head = lead({ headKey: headKeyOf(place, place.phone), submissions: 2, lastSeenAt: STORED_AT })
   const stored = [
     head,
     lead({ duplicateOf: head._id }),
@@ -130,13 +130,6 @@ async function storeLeads(role: Role, place: Place): Promise<string[]> {
   await (await leads.open()).insertMany(stored)
   for (const one of stored) await saveLeadSession(one)
   return stored.map(({ _id }) => _id.toHexString())
-}
-
-/** As a lead is linked to the first one of its phone on its microsite. */
-function headKeyOf({ microsite, phone }: Place): string {
-  return createHash('sha256')
-    .update(JSON.stringify([microsite, phone]))
-    .digest('base64url')
 }
 
 async function storeChat(role: Role, place: Place, sessionId: string): Promise<string> {

@@ -42,13 +42,15 @@ describe('CapturedConversation', () => {
     expect(read(odd)).toEqual(['a', 'b', 'c'].map(text => ({ type: 'system', text })))
   })
 
-  it('keeps the last 1,000 messages and 4,000 characters of a text', () => {
+  it('keeps the last 1,000 messages, 4,000 characters of a text and 100,000 of all', () => {
     const sent = Array.from({ length: 1_002 }, (_, i) => ({ type: 'user', text: `${i}` }))
     const messages = read(sent)
     expect(messages).toHaveLength(1_000)
     expect(messages[0]?.text).toBe('2')
     expect(messages.at(-1)?.text).toBe('1001')
     expect(read([{ text: 'x'.repeat(5_000) }])[0]?.text).toHaveLength(4_000)
+    const long = Array.from({ length: 40 }, (_, i) => ({ id: `${i}`, text: 'x'.repeat(4_000) }))
+    expect(read(long).map(({ id }) => id)).toEqual(long.slice(-25).map(({ id }) => id))
   })
 })
 
