@@ -17,6 +17,16 @@ export interface BuiltFunction {
   bytes: number
 }
 
+/** A function of a project, and where it is to be built. */
+export interface BuildTask {
+  root: string
+  builder: Builder
+  directory: string
+}
+
+/** What became of a build. */
+export type BuildOutcome = { built: BuiltFunction } | { problem: string }
+
 /**
  * Builds a function into a directory with Vercel's own builder, which checks its types too. Takes the installed
  * packages as they are: nothing is fetched.

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readRouteTable } from '../dev/route-table.js'
-import { type BuiltFunction, buildFunction } from './build-function.js'
+import { buildAll } from './build-all.js'
+import type { BuiltFunction } from './build-function.js'
 import { callFunction, type FunctionCall } from './call-function.js'
 import { checkDeployment } from './check-deployment.js'
 import { budgetOf, checkFunction } from './check-function.js'
@@ -50,18 +51,20 @@ export async function verifyProject(root: string): Promise<Verification> {
   const single = await readSingleBuilder(root)
   const output = await mkdtemp(join(tmpdir(), 'leadline-verify-'))
   try {
-    const subjects: Subject[] = []
-    for (const builder of single ? [...builders, single] : builders) {
+    const all = single ? [...builders, single] : builders
+    const tasks = all.map(builder => ({ root, builder, directory: join(output, `${builder.src}.func`) }))
+    const outcomes = await buildAll(tasks)
+    const subjects = all.flatMap((builder, i): Subject[] => {
       const { src: file = '' } = builder
-      const paths = (builder === single ? routes : [file]).map(examplePath)
-      try {
-        const built = await buildFunction(root, builder, join(output, `${file}.func`))
-        subjects.push({ file, paths, built, calls: [] })
-        if (builder === single) problems.push(...checkRoutesOf(built, routes))
-      } catch (error) {
-        problems.push(sentence(file, error))
+      const outcome = outcomes[i]
+      if (!outcome || 'problem' in outcome) {
+        problems.push(`${file}: ${outcome?.problem}`)
+        return []
       }
-    }
+      const { built } = outcome
+      if (builder === single) problems.push(...checkRoutesOf(built, routes))
+      return [{ file, paths: (builder === single ? routes : [file]).map(examplePath), built, calls: [] }]
+    })
     await callAll(subjects, problems)
     return { functions: subjects.flatMap(describe), problems: [...problems, ...subjects.flatMap(check)] }
   } finally {
@@ -79,7 +82,7 @@ async function callAll(subjects: readonly Subject[], problems: string[]): Promis
         subject.calls.push(await callFunction(subject.built, subject.paths))
       } catch (error) {
         broken.add(subject)
-        problems.push(sentence(subject.file, error))
+        problems.push(`${subject.file}: ${error instanceof Error ? error.message : error}`)
       }
     }
   }
@@ -95,10 +98,6 @@ function describe({ file, built, calls }: Subject): VerifiedFunction[] {
   const statuses = [...new Set(calls[0]?.answers.map(({ status }) => status))]
   const { bytes, files, handler } = built
   return [{ file, bytes, budget: budgetOf(handler), files: files.length, importMs, statuses }]
-}
-
-function sentence(file: string, error: unknown): string {
-  return `${file}: ${error instanceof Error ? error.message : error}`
 }
 
 function examplePath(file: string): string {
