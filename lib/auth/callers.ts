@@ -4,6 +4,9 @@ import type { Editor } from '../domain/project-ownership.js'
 import { AppError } from '../errors.js'
 import type { Access, AdminCaller, Caller, CallerOf, Scope, ServiceCaller, UserCaller } from './caller.js'
 
+/** Loaded by the first route that needs it: a function whose routes are public runs without what checks credentials. */
+let credentials: Promise<typeof import('./credentials.js')> | undefined
+
 /**
  * The caller of a request, if it may use a route with this access.
  *
@@ -26,8 +29,8 @@ async function callerFor(
   now: Date,
 ): Promise<Caller> {
   if (access === 'public') return { kind: 'public' }
-  // Loaded only here: a function whose routes are public runs without what checks credentials.
-  const { identify } = await import('./credentials.js')
+  credentials ??= import('./credentials.js')
+  const { identify } = await credentials
   const caller = await identify(request, access, now)
   if (!caller) {
     if (access === 'anyone') return { kind: 'public' }

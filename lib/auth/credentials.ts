@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { findApiKey } from '../domain/api-keys.js'
 import { findSessionUser } from '../domain/sessions.js'
 import { env } from '../env.js'
@@ -80,6 +80,6 @@ function bearerToken(request: Request): string | undefined {
 /** Compares digests, so that neither length nor content shows in the time it takes. */
 function sameSecret(given: string, secret: string | undefined): boolean {
   if (secret === undefined) return false
-  const digest = (text: string) => createHash('sha256').update(text).digest()
+  const digest = (text: string) => hash('sha256', text, 'buffer')
   return timingSafeEqual(digest(given), digest(secret))
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** 256 random bits, fit for a URL: nobody guesses one, so a plain hash of it is safe to store. */
 export function randomSecret(): string {
@@ -7,5 +7,5 @@ export function randomSecret(): string {
 
 /** How a random secret is stored and found again: its SHA-256. Not for passwords, which are not random. */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url')
+  return hash('sha256', secret, 'base64url')
 }

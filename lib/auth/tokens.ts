@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
@@ -89,6 +89,6 @@ interface Key {
 }
 
 function keyOf(secret: string): Key {
-  const id = createHash('sha256').update(`kid:${secret}`).digest('base64url').slice(0, 8)
+  const id = hash('sha256', `kid:${secret}`, 'base64url').slice(0, 8)
   return { id, secret: new TextEncoder().encode(secret) }
 }

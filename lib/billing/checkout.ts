@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type Stripe from 'stripe'
 import { ask, isMissing } from './client.js'
 
@@ -100,6 +100,5 @@ async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> 
 
 /** Stripe refuses a key that comes again with another request: so it is made of the request. */
 function keyOf(purpose: string, params: object, after: string | undefined): string {
-  const digest = createHash('sha256').update(JSON.stringify([params, after ?? null]))
-  return `${purpose}-${digest.digest('base64url')}`
+  return `${purpose}-${hash('sha256', JSON.stringify([params, after ?? null]), 'base64url')}`
 }

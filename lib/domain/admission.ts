@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { AppError } from '../errors.js'
 import type { DataScope } from './data-scope.js'
 import { findCalls } from './metered-calls.js'
-import { getUserByPhone, InventoryNumber } from './phone-numbers.js'
+import { InventoryNumber } from './phone-numbers.js'
 import { type PlanLimits, plans } from './plans.js'
 import { type Entitlement, entitlementAt } from './subscriptions.js'
 import { LimitReason, limitReached } from './usage.js'
@@ -17,7 +17,7 @@ import {
   usagePeriods,
 } from './usage-periods.js'
 import { Preferences, preferencesOf, type UserProfile, userProfiles } from './user-profiles.js'
-import { findUser, statusOf } from './users.js'
+import { statusOf, users } from './users.js'
 
 /** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
 const LONGEST_CALL_SECONDS = 4 * 60 * 60
@@ -77,26 +77,37 @@ export async function admitCall(scope: DataScope, input: AdmitCallInput, now: Da
   return { allowed: true, ...known, maxSeconds: reserved, reservationId: entryKey(input.sessionId) }
 }
 
+/** What an admission needs of a profile: what it knows of the business may be long. */
+const PROFILE = { projection: { userId: 1, preferences: 1, subscription: 1 } }
+
+/** Whose call it is, whether or not that user is active: the number is its profile's, and an id needs none. */
 async function findCallee(
   { ownerIds }: DataScope,
-  { to = '', userId }: AdmitCallInput,
+  { to, userId }: AdmitCallInput,
 ): Promise<{ userId: ObjectId; profile: UserProfile | null }> {
-  const callee = userId === undefined ? await getUserByPhone(to) : await findActive(userId)
-  const id = callee?.user._id
-  if (!callee || !id || (ownerIds && !ownerIds.some(owner => owner.equals(id))))
-    throw new AppError('not_found', 'No active account takes this call.')
-  return { userId: id, profile: callee.profile }
+  const given = userId === undefined ? undefined : new ObjectId(userId)
+  const which = given ? { userId: given } : { assignedPhoneNumber: to ?? '' }
+  const profile = await (await userProfiles.open()).findOne(which, PROFILE)
+  const id = given ?? profile?.userId
+  if (!id || (ownerIds && !ownerIds.some(owner => owner.equals(id)))) throw nobody()
+  return { userId: id, profile }
 }
 
-async function findActive(id: string) {
-  const [profile, user] = await Promise.all([
-    (await userProfiles.open()).findOne({ userId: new ObjectId(id) }),
-    findUser(id),
-  ])
-  return user && statusOf(user) === 'active' ? { user, profile } : undefined
+async function requireActive(userId: ObjectId): Promise<void> {
+  const user = await (await users.open()).findOne({ _id: userId }, { projection: { status: 1 } })
+  if (!user || statusOf(user) !== 'active') throw nobody()
 }
 
-/** The seconds that the call may go on, or why there is none. */
+function nobody(): AppError {
+  return new AppError('not_found', 'No active account takes this call.')
+}
+
+/**
+ * The seconds that the call may go on, or why there is none. What it reads first need not wait until the user is known
+ * to be active.
+ *
+ * @throws {AppError} `not_found` for a user who is not active.
+ */
 async function reserve(
   userId: ObjectId,
   sessionId: string,
@@ -109,8 +120,9 @@ async function reserve(
   // Of a call that is over for long there is no entry any more: its document says that it was counted, and did long
   // before the entry was dropped, so that it does not matter which of the two is read first.
   const calls = findCalls(userId, [sessionId])
+  const active = requireActive(userId)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const [found, known] = await Promise.all([findPeriods(userId, _id, key, limits), calls])
+    const [found, known] = await Promise.all([findPeriods(userId, _id, key, limits), calls, active])
     const wasMetered = known.get(sessionId)?.metered !== undefined
     const current = found.find(period => period._id === _id)
     // It may have been admitted last month.

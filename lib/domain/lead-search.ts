@@ -62,8 +62,9 @@ export function matchingSearch(folded: string): Filter<Lead> {
 
 /** The key of every place in a text. */
 function searchKeysOf(text: string): string[] {
-  const places = Math.max(0, text.length - TRIGRAM + 1)
-  return [...new Set(Array.from({ length: places }, (_, place) => keyAt(text, place)))]
+  const keys = new Set<string>()
+  for (let place = 0; place + TRIGRAM <= text.length; place += 1) keys.add(keyAt(text, place))
+  return [...keys]
 }
 
 /** Four digits where there are as many, else three characters. */

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Document } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
+import { digestOf } from './digest.js'
 
 /** How many failures are free, and how long each further one makes the next try wait; the last one goes on. */
 interface Patience {
@@ -110,5 +110,5 @@ function pairKey(email: string, network: string): string {
 }
 
 function key(...parts: string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  return digestOf(parts).toString('base64url')
 }

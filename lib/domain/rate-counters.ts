@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { despiteCut } from '../db/despite-cut.js'
 import { retryUpsert } from '../db/upsert.js'
+import { digestOf } from './digest.js'
 
 /** How often one key was seen in one window of one policy. */
 export const RateCounter = z.object({
@@ -34,9 +34,7 @@ export async function countHit(
   const windowMs = windowSeconds * 1000
   const window = Math.floor(now.getTime() / windowMs)
   const windowEndsAt = new Date((window + 1) * windowMs)
-  const _id = createHash('sha256')
-    .update(JSON.stringify([policy, key, window]))
-    .digest('base64url')
+  const _id = digestOf([policy, key, window]).toString('base64url')
   const counters = await rateCounters.open()
   const hit = () =>
     counters.findOneAndUpdate(

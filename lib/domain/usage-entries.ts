@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
 
@@ -49,7 +49,7 @@ export type UsageEntry = z.infer<typeof UsageEntry>
 
 /** The name of a call's entry: whatever a session is called, this is one step of a path. */
 export function entryKey(sessionId: string): string {
-  return createHash('sha256').update(sessionId).digest('base64url').slice(0, 22)
+  return hash('sha256', sessionId, 'base64url').slice(0, 22)
 }
 
 /** Whether a reservation was not used in time. */

@@ -161,14 +161,13 @@ function leaves(value: Record<string, unknown>, prefix = ''): Record<string, unk
 
 /** The stored preferences, and the default for each that is missing or not offered any more. */
 export function preferencesOf(profile: Pick<UserProfile, 'preferences'> | null): Preferences {
-  const { voiceModel, aiModel, responseLength, language } = Preferences.shape
   const stored = profile?.preferences
   const [defaultModel = ''] = env().aiModels
   return {
-    voiceModel: voiceModel.catch('alloy').parse(stored?.voiceModel),
-    aiModel: aiModel.catch(defaultModel).parse(stored?.aiModel),
-    responseLength: responseLength.catch('medium').parse(stored?.responseLength),
-    language: language.catch('en').parse(stored?.language),
+    voiceModel: VoiceModel.safeParse(stored?.voiceModel).data ?? 'alloy',
+    aiModel: AiModel.safeParse(stored?.aiModel).data ?? defaultModel,
+    responseLength: ResponseLength.safeParse(stored?.responseLength).data ?? 'medium',
+    language: Language.safeParse(stored?.language).data ?? 'en',
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type AppError, errorTable } from '../errors.js'
 
 /** What a handler answers with: data, which the pipeline turns into a response. */
@@ -101,7 +101,7 @@ export function toResponse(reply: Reply, request: Request, headers: Record<strin
   const bytes = Buffer.from(JSON.stringify(reply.body))
   all.set('Content-Type', 'application/json; charset=utf-8')
   if (reply.status === 200 && all.get('Cache-Control') !== 'no-store') {
-    const tag = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+    const tag = hash('sha256', bytes, 'base64url').slice(0, 22)
     all.set('ETag', `"${tag}"`)
     if (matches(request.headers.get('if-none-match'), tag)) {
       all.delete('Content-Type')

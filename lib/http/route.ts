@@ -114,10 +114,10 @@ export function route<
     project: S
   }> {
     const { searchParams } = new URL(request.url)
-    const params = await parse(declaration.params, pathParams, 'params')
+    const params = parse(declaration.params, pathParams, 'params')
     // `?status=` is how a form says that nothing was chosen.
     const given = [...searchParams].filter(([, value]) => value !== '')
-    const query = await parse(declaration.query, Object.fromEntries(given), 'query')
+    const query = parse(declaration.query, Object.fromEntries(given), 'query')
     const body = await readBody(request)
     const origin = request.headers.get('origin')
     const project = (await declaration.project?.({ params, query, body, origin })) as S
@@ -165,7 +165,7 @@ async function admit<A extends Access>(
   }
 }
 
-async function parse<T>(schema: z.ZodType<T> | undefined, input: unknown, prefix: string): Promise<T> {
+function parse<T>(schema: z.ZodType<T> | undefined, input: unknown, prefix: string): T {
   return schema ? validate(schema, input, prefix) : (undefined as T)
 }
 

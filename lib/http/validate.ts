@@ -9,8 +9,8 @@ const MAX_DETAILS = 20
  * @throws {AppError} `invalid_request` with a detail for each field that is wrong; `prefix` says where the
  *   input was (`query.limit`), and is empty for a body.
  */
-export async function validate<T>(schema: z.ZodType<T>, input: unknown, prefix = ''): Promise<T> {
-  const parsed = await schema.safeParseAsync(input)
+export function validate<T>(schema: z.ZodType<T>, input: unknown, prefix = ''): T {
+  const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
   const details = parsed.error.issues.flatMap(issue => explain(issue, prefix ? [prefix] : []))
   const [first] = details
