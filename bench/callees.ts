@@ -3,9 +3,8 @@ import { crc32 } from 'node:zlib'
 import { ObjectId } from 'mongodb'
 import { hashSecret } from '../lib/auth/secrets.js'
 import { ApiKey, apiKeys, isApiKey } from '../lib/domain/api-keys.js'
-import { plans } from '../lib/domain/plans.js'
 import { entitlementAt } from '../lib/domain/subscriptions.js'
-import { UsagePeriod, usagePeriodId, usagePeriods } from '../lib/domain/usage-periods.js'
+import { newPeriod, type UsagePeriod, usagePeriods } from '../lib/domain/usage-periods.js'
 import { type UserProfile, userProfiles } from '../lib/domain/user-profiles.js'
 import { User, users } from '../lib/domain/users.js'
 import { ACCOUNTS, numberAt } from './account-numbers.js'
@@ -26,7 +25,9 @@ export async function storeCallees({ db }: BenchDatabase): Promise<{ apiKey: str
   await db.collection<UserProfile>(userProfiles.name).insertMany(profiles)
   await db
     .collection<UsagePeriod>(usagePeriods.name)
-    .insertMany(profiles.map(profile => periodOf(profile, now)))
+    .insertMany(
+      profiles.map(({ userId, subscription }) => newPeriod(userId, entitlementAt(subscription, now), now)),
+    )
   const apiKey = newKey()
   await db.collection<ApiKey>(apiKeys.name).insertOne(
     ApiKey.parse({
@@ -52,25 +53,6 @@ function profileAt(position: number, now: Date): UserProfile {
     createdAt: now,
     updatedAt: now,
   }
-}
-
-function periodOf({ userId, subscription }: UserProfile, now: Date): UsagePeriod {
-  const { plan, period } = entitlementAt(subscription, now)
-  return UsagePeriod.parse({
-    _id: usagePeriodId(userId, period.id),
-    userId,
-    periodId: period.id,
-    start: period.start,
-    end: period.end,
-    plan,
-    limits: plans[plan],
-    calls: 0,
-    seconds: 0,
-    open: {},
-    recomputeAt: now,
-    createdAt: now,
-    updatedAt: now,
-  })
 }
 
 /** A key in the form that the product checks before it looks for one. */

@@ -1,7 +1,6 @@
-import { plans } from '../lib/domain/plans.js'
 import { entitlementAt } from '../lib/domain/subscriptions.js'
 import { entryKey, type UsageEntry } from '../lib/domain/usage-entries.js'
-import { UsagePeriod, usagePeriodId, usagePeriods } from '../lib/domain/usage-periods.js'
+import { newPeriod, UsagePeriod, usagePeriods } from '../lib/domain/usage-periods.js'
 import { accountAt } from './accounts.js'
 import type { BenchDatabase } from './database.js'
 
@@ -31,22 +30,16 @@ function periodAt(position: number, now: Date): UsagePeriod {
   const userId = accountAt(Math.floor(position / MONTHS))._id
   const monthsAgo = position % MONTHS
   const at = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - monthsAgo))
-  const { plan, period } = entitlementAt(undefined, at)
+  const entitlement = entitlementAt(undefined, at)
+  const { recomputeAt, ...period } = newPeriod(userId, entitlement, entitlement.period.start)
+  const calls = 4 + (position % 5)
   return {
-    _id: usagePeriodId(userId, period.id),
-    userId,
-    periodId: period.id,
-    start: period.start,
-    end: period.end,
-    plan,
-    limits: plans[plan],
-    calls: 4 + (position % 5),
-    seconds: 74 * (4 + (position % 5)),
+    ...period,
+    calls,
+    seconds: 74 * calls,
     open: monthsAgo === 0 ? openCalls(position, now) : {},
     ...(monthsAgo === 0 && { sweepAt: now }),
     ...(monthsAgo < 2 && { recomputeAt: now }),
-    createdAt: period.start,
-    updatedAt: period.start,
   }
 }
 

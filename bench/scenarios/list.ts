@@ -2,7 +2,7 @@ import { compareGrowth, type Read } from '../growth.js'
 import type { Bench, Scenario } from '../harness.js'
 import type { Server } from '../pairing.js'
 import { MICROSITE } from '../sample-lead.js'
-import { createdAt, FREQUENT, filledWithLeads, RARE } from '../stored-leads.js'
+import { createdAt, FREQUENT, filledWithListedLeads, RARE } from '../stored-leads.js'
 
 const PAGE = 50
 const OVERHEAD_AIM = 1.15
@@ -48,7 +48,7 @@ export default {
     compareGrowth(bench, {
       route: 'api/leads/index.ts',
       rows: 'leads',
-      databaseOf: size => filledWithLeads(bench, size),
+      databaseOf: size => filledWithListedLeads(bench, size),
       reads: reads(bench),
     }),
 } satisfies Scenario

@@ -55,17 +55,10 @@ export function usagePeriodId(userId: ObjectId, periodId: string): string {
   return `${userId.toHexString()}:${periodId}`
 }
 
-/**
- * Makes a period's document with its first use. A plain upsert that decides nothing: two at once are one, and what
- * counts is done by the conditional write that comes after it.
- */
-export async function ensurePeriod(
-  userId: ObjectId,
-  { plan, period }: Entitlement,
-  now: Date,
-): Promise<void> {
-  const periods = await usagePeriods.open()
-  const fresh: Omit<UsagePeriod, '_id'> = {
+/** A user's month before anything is counted in it. */
+export function newPeriod(userId: ObjectId, { plan, period }: Entitlement, now: Date): UsagePeriod {
+  return {
+    _id: usagePeriodId(userId, period.id),
     userId,
     periodId: period.id,
     start: period.start,
@@ -79,7 +72,15 @@ export async function ensurePeriod(
     createdAt: now,
     updatedAt: now,
   }
-  const _id = usagePeriodId(userId, period.id)
+}
+
+/**
+ * Makes a period's document with its first use. A plain upsert that decides nothing: two at once are one, and what
+ * counts is done by the conditional write that comes after it.
+ */
+export async function ensurePeriod(userId: ObjectId, entitlement: Entitlement, now: Date): Promise<void> {
+  const periods = await usagePeriods.open()
+  const { _id, ...fresh } = newPeriod(userId, entitlement, now)
   await retryUpsert(() => periods.updateOne({ _id }, { $setOnInsert: fresh }, { upsert: true }))
 }
 
