@@ -6,10 +6,12 @@ import type { Lead } from './leads.js'
 const TRIGRAM = 3
 const MAX_FIELD = 60
 
-/** Of a million phones ten thousand have any three digits in a row, and a tenth of these have the next one too. */
-const DIGITS = 4
+/** Of a million phones ten have any seven digits in a row, and a thousand any four. */
+const NUMBERS = [7, 4]
+const DIGITS_ONLY = /^\d+$/
 const THREE_DIGITS = /^\d{3}$/
-const FOUR_DIGITS = /^\d{4}$/
+/** From the most to the least frequent in names, hosts and campaigns. Digits and other scripts are rarer still. */
+const LETTERS = ' aeinorstlhmdcukgpbyvwjfzxq'
 
 /**
  * Folds text to what search compares: lower case, without accents, everything but letters and digits as one space.
@@ -51,34 +53,43 @@ export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 
   return { searchText, searchKeys: searchKeysOf(searchText) }
 }
 
-/**
- * Leads that contain a folded text: its last key finds them on the index, the text decides. The last, since numbers
- * and names begin alike more often than they end alike.
- */
+/** Leads that contain a folded text: its rarest key finds them on the index, the text decides. */
 export function matchingSearch(folded: string): Filter<Lead> {
   // Letters, digits and spaces: nothing that a regular expression would read as more than itself.
-  return { searchKeys: oneOf(lastKeysOf(folded)), searchText: { $regex: folded } }
+  return { searchKeys: oneOf(keysThatFind(folded)), searchText: { $regex: folded } }
 }
 
-/** The key of every place in a text. */
+/** The keys of every place in a text. */
 function searchKeysOf(text: string): string[] {
   const keys = new Set<string>()
-  for (let place = 0; place + TRIGRAM <= text.length; place += 1) keys.add(keyAt(text, place))
+  for (let place = 0; place + TRIGRAM <= text.length; place += 1)
+    for (const key of keysAt(text, place)) keys.add(key)
   return [...keys]
 }
 
-/** Four digits where there are as many, else three characters. */
-function keyAt(text: string, place: number): string {
-  const four = text.slice(place, place + DIGITS)
-  return FOUR_DIGITS.test(four) ? four : four.slice(0, TRIGRAM)
+/** Seven digits and four where there are as many, else three characters. */
+function keysAt(text: string, place: number): string[] {
+  const numbers = NUMBERS.map(length => text.slice(place, place + length)).filter(
+    (key, i) => key.length === NUMBERS[i] && DIGITS_ONLY.test(key),
+  )
+  return numbers.length > 0 ? numbers : [text.slice(place, place + TRIGRAM)]
 }
 
-/** What the key may be at the last place where a text has one: that of three digits depends on what follows. */
-function lastKeysOf(text: string): string[] {
-  const four = text.slice(-DIGITS)
-  if (FOUR_DIGITS.test(four)) return [four]
-  const three = text.slice(-TRIGRAM)
-  return THREE_DIGITS.test(three) ? [three, ...Array.from('0123456789', digit => three + digit)] : [three]
+/** The rarest key of a text, or, since that of three digits depends on what follows them, those that it may be. */
+function keysThatFind(text: string): string[] {
+  if (THREE_DIGITS.test(text)) return [text, ...Array.from('0123456789', digit => text + digit)]
+  const keys = searchKeysOf(text).filter(key => !(THREE_DIGITS.test(key) && text.endsWith(key)))
+  // The last of those that are as rare: numbers begin alike more often than they end alike.
+  return [keys.reduce((rarest, key) => (rarityOf(key) >= rarityOf(rarest) ? key : rarest))]
+}
+
+function rarityOf(key: string): number {
+  let rarity = 0
+  for (const character of key) {
+    const place = LETTERS.indexOf(character)
+    rarity += place === -1 ? 2 * LETTERS.length : place
+  }
+  return rarity
 }
 
 function at(value: unknown, key: string): unknown {

@@ -162,22 +162,21 @@ describe.runIf(testDatabase().kind === 'embedded')('what a page of 10,000 leads 
 
   it.each<[string, DataScope, string, number, number, string]>([
     ['the last digits of a phone', {}, '509877', 1, 15, 'search'],
-    ['a phone in a national format', {}, '098765-00 077', 1, 15, 'search'],
+    ['a phone in a national format', {}, '098765-00 077', 1, 1, 'search'],
+    ['the beginning of a name, before what is frequent', {}, 'zoe q', 20, 20, 'search'],
+    ['a host, which ends as all of them do', {}, 'site5.example', 500, 500, 'search'],
     ['a name', {}, 'zoe quixote', 20, 20, 'search'],
     ['a name among an owner’s', { ownerIds: owners.slice(0, 1) }, 'QUIXOTE', 20, 20, 'owned_search'],
     ['a name among the owners of a key', { ownerIds: owners.slice(0, 2) }, 'QUIXOTE', 20, 20, 'owned_search'],
-  ])(
-    'searched by %s: what its last four digits or three letters lead to',
-    async (_, scope, search, found, most, asked) => {
-      const { page, find, count } = await costsOf(scope, { search, spam: 'all' })
-      expect(page.total).toBe(found)
-      for (const { stages, index, keys, documents } of [find, count]) {
-        expect(stages).not.toContain('COLLSCAN')
-        expect(stages).not.toContain('SORT')
-        expect(index).toBe(asked)
-        expect(keys).toBeLessThanOrEqual(most)
-        expect(documents).toBeLessThanOrEqual(most)
-      }
-    },
-  )
+  ])('searched by %s: what its rarest part leads to', async (_, scope, search, found, most, asked) => {
+    const { page, find, count } = await costsOf(scope, { search, spam: 'all' })
+    expect(page.total).toBe(found)
+    for (const { stages, index, keys, documents } of [find, count]) {
+      expect(stages).not.toContain('COLLSCAN')
+      expect(stages).not.toContain('SORT')
+      expect(index).toBe(asked)
+      expect(keys).toBeLessThanOrEqual(most)
+      expect(documents).toBeLessThanOrEqual(most)
+    }
+  })
 })
