@@ -5,6 +5,8 @@ import { AppError } from '../errors.js'
 import { unavailable } from './errors.js'
 
 const DEFAULT_DATABASE = 'leadline'
+/** A slash in a password that is not percent-encoded makes the rest of the password the name of the database. */
+const IN_NO_NAME = /[\s/\\."$@]/
 
 /**
  * A function instance serves few requests at a time and there may be hundreds of instances: the pool is small
@@ -91,12 +93,22 @@ function createClient(uri: string): MongoClient {
   try {
     return new MongoClient(uri, options)
   } catch {
-    throw new ConfigurationError(['MONGO_URI is not a connection string that the driver can read'])
+    throw unreadable()
   }
 }
 
-/** The database that a URI names; one without a name means `leadline`, not the driver's `test`. */
+function unreadable(): ConfigurationError {
+  return new ConfigurationError(['MONGO_URI is not a connection string that the driver can read'])
+}
+
+/**
+ * The database that a URI names; one without a name means `leadline`, not the driver's `test`.
+ *
+ * @throws {ConfigurationError} where no database can have the name: it may be part of a password.
+ */
 export function databaseNameOf(uri: string): string {
   const [, name] = /^[^:]+:\/\/[^/?]+\/([^?]+)/.exec(uri) ?? []
-  return name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name)
+  const decoded = name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name)
+  if (IN_NO_NAME.test(decoded)) throw unreadable()
+  return decoded
 }
