@@ -47,6 +47,12 @@ const connectionStatus: Command = {
   run: () => ({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
 }
 
+/** Asked by database browsers before anything else. */
+const hostInfo: Command = {
+  fields: ['hostInfo'],
+  run: () => ({ system: {}, os: {}, extra: {}, ok: 1 }),
+}
+
 const collStats: Command = {
   fields: ['collStats', 'scale'],
   run: request => {
@@ -85,6 +91,7 @@ export const diagnosticCommands = {
   endSessions: ok('endSessions'),
   buildInfo,
   connectionStatus,
+  hostInfo,
   collStats,
   dbStats,
 }

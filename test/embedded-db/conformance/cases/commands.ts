@@ -252,5 +252,11 @@ export const commands: Subject = {
       expected: [],
       run: async db => (await db.command({ connectionStatus: 1 })).authInfo.authenticatedUsers as unknown,
     },
+    {
+      name: 'hostInfo, the first question of database browsers, is answered',
+      expected: 1,
+      referenceFault: 'knows no hostInfo',
+      run: async db => (await db.admin().command({ hostInfo: 1 })).ok as unknown,
+    },
   ],
 }
