@@ -27,6 +27,8 @@ const POST = route(
     access: 'admin',
     limit: 'write',
     body: PhoneNumbersInput,
+    // A thousand numbers with their providers, also where a client escapes every character.
+    maxBodyBytes: 1024 * 1024,
     responses: { 201: { description: 'How many were new', schema: z.object({ added: z.number().int() }) } },
   },
   async ({ body, context }) =>

@@ -1,5 +1,6 @@
 import { type Document, type Filter, ObjectId, type WithId } from 'mongodb'
 import { z } from 'zod'
+import { countWithinPage } from './page-size.js'
 
 /** A place in a list that is sorted newest first: the last document that was seen. */
 export interface Position {
@@ -45,4 +46,18 @@ export function page<T extends { createdAt: Date }>(
   const last = items.at(-1)
   const more = fetched.length > limit && last !== undefined
   return { items, nextCursor: more ? cursorOf({ createdAt: last.createdAt, id: last._id }) : null }
+}
+
+/**
+ * As `page`, of what is shown of the documents. It ends early where they are more than an answer can have, and what is
+ * left is on the next page: nothing is cut, so only for lists that are followed by their cursor.
+ */
+export function sizedPage<T extends { createdAt: Date }, S extends object>(
+  fetched: WithId<T>[],
+  limit: number,
+  shown: (document: WithId<T>) => S,
+): { items: S[]; nextCursor: string | null } {
+  const items = fetched.slice(0, limit).map(shown)
+  const count = countWithinPage(items)
+  return { items: items.slice(0, count), nextCursor: page(fetched, count).nextCursor }
 }

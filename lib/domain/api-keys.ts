@@ -4,7 +4,7 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
-import { after, Cursor, newestFirst, page } from '../db/keyset.js'
+import { after, Cursor, newestFirst, sizedPage } from '../db/keyset.js'
 import { AppError, invalidField } from '../errors.js'
 import { statusOf, users } from './users.js'
 
@@ -146,7 +146,10 @@ export const ApiKeyFilter = z.object({
 
 export const ApiKeyPage = z.object({ items: z.array(PublicApiKey), nextCursor: z.string().nullable() })
 
-/** A page of the keys of an owner, newest first; without an owner, of those of everybody. */
+/**
+ * A page of the keys of an owner, newest first; without an owner, of those of everybody. It ends early where they are
+ * limited to so much that an answer could not have them all.
+ */
 export async function listApiKeys(
   ownerId: ObjectId | undefined,
   { limit, cursor }: z.infer<typeof ApiKeyFilter>,
@@ -157,8 +160,7 @@ export async function listApiKeys(
     .sort(newestFirst)
     .limit(limit + 1)
     .toArray()
-  const { items, nextCursor } = page(fetched, limit)
-  return { items: items.map(toPublic), nextCursor }
+  return sizedPage(fetched, limit, toPublic)
 }
 
 /** Every key of an owner, newest first, as they are read; without an owner, those of everybody. */

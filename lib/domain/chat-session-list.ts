@@ -4,7 +4,7 @@ import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing
 import { AppError } from '../errors.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
 import { type DataScope, within } from './data-scope.js'
-import { fitToPage } from './list-size.js'
+import { fitToAnswer, fitToPage } from './list-size.js'
 import { EndMoment, Moment } from './moment.js'
 import { readPhone } from './phone.js'
 
@@ -50,7 +50,7 @@ export async function getChatSession(scope: DataScope, id: string): Promise<Publ
     ? await (await chatSessions.open()).findOne({ ...within<ChatSession>(scope), _id: new ObjectId(id) })
     : null
   if (!session) throw new AppError('not_found')
-  return toPublicSession(session)
+  return fitToAnswer(toPublicSession(session))
 }
 
 function queryOf({ microsite, leadId, phone, startDate, endDate }: ChatSessionFilter): Filter<ChatSession> {

@@ -60,7 +60,7 @@ export const PublicChatSession = ChatSession.omit({
   _id: z.string(),
   leadId: z.string().optional(),
   conversation: z.array(PublicMessage),
-  /** In a list: it has more to show by itself. */
+  /** It has more than an answer could hold. In a list: more to show by itself. */
   truncated: z.literal(true).optional(),
 })
 export type PublicChatSession = z.infer<typeof PublicChatSession>

@@ -1,6 +1,6 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { after, Cursor, newestFirst, page } from '../db/keyset.js'
+import { after, Cursor, newestFirst, sizedPage } from '../db/keyset.js'
 import { createdWithin } from '../db/listing.js'
 import { AppError } from '../errors.js'
 import { CallerNumber } from './conversation-input.js'
@@ -41,7 +41,7 @@ export const ConversationPage = z.object({
 export type ConversationPage = z.infer<typeof ConversationPage>
 
 /**
- * A page of a user's calls, newest first, without their turns.
+ * A page of a user's calls, newest first, without their turns; it ends early where what was said last is long.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
@@ -61,8 +61,7 @@ export async function listConversations(
     .sort(newestFirst)
     .limit(limit + 1)
     .toArray()
-  const { items, nextCursor } = page(found, limit)
-  return { items: items.map(toPublicConversation), nextCursor }
+  return sizedPage(found, limit, toPublicConversation)
 }
 
 /** Which turns of a call: as many as fit one answer, from where the answer before ended. */

@@ -1,6 +1,7 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { cursorOf, type Position } from '../db/keyset.js'
+import { jsonBytes, MAX_PAGE_BYTES } from '../db/page-size.js'
 import { TURN_METRICS } from './conversation-metrics.js'
 import { type ConversationTurn, conversationTurns } from './conversation-turns.js'
 import type { Conversation } from './conversations.js'
@@ -21,9 +22,6 @@ export type PublicTurn = z.infer<typeof PublicTurn>
 /** The order of a call's turns: total, whatever order they came in. */
 const inOrder = { at: 1, _id: 1 } as const
 
-/** What one answer holds of turns, in bytes of JSON: the platform sends no more than 4.5 MB. */
-const MAX_PAGE_BYTES = 3_000_000
-
 /** A page of a call's turns in their order; it ends early where they are long. */
 export async function readTurns(
   call: Pick<ConversationTurn, 'userId' | 'sessionId'>,
@@ -38,7 +36,7 @@ export async function readTurns(
   let last: Position | undefined
   for await (const turn of found) {
     const shown = toPublicTurn(turn)
-    bytes += Buffer.byteLength(JSON.stringify(shown))
+    bytes += jsonBytes(shown)
     if (last && (turns.length === limit || bytes > MAX_PAGE_BYTES))
       return { turns, nextCursor: cursorOf(last) }
     turns.push(shown)

@@ -28,17 +28,19 @@ export const CapturedConversation = z
   .unknown()
   .optional()
   .transform((value): Message[] =>
-    Array.isArray(value) ? lastWithin(value.slice(-MAX_MESSAGES).flatMap(readMessage), MAX_CHARACTERS) : [],
+    Array.isArray(value)
+      ? lastWithin(value.slice(-MAX_MESSAGES).flatMap(readMessage), MAX_CHARACTERS, ({ text }) => text.length)
+      : [],
   )
 
-/** The last messages that have no more characters together. */
-export function lastWithin<T extends Message>(messages: readonly T[], characters: number): T[] {
-  let left = characters
-  const before = messages.findLastIndex(({ text }) => {
-    left -= text.length
+/** The last items that are no larger together. */
+export function lastWithin<T>(items: readonly T[], most: number, sizeOf: (item: T) => number): T[] {
+  let left = most
+  const before = items.findLastIndex(item => {
+    left -= sizeOf(item)
     return left < 0
   })
-  return messages.slice(before + 1)
+  return items.slice(before + 1)
 }
 
 /** The messages as they leave the API; a document of the old system may have none. */

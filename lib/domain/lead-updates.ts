@@ -4,6 +4,7 @@ import { AppError } from '../errors.js'
 import { type DataScope, within } from './data-scope.js'
 import { followUpLead } from './lead-follow-up.js'
 import { type HistoryEntry, type Lead, LeadStatus, leads, PublicLead, toPublicLead } from './leads.js'
+import { fitToAnswer } from './list-size.js'
 
 const MAX_HISTORY = 200
 
@@ -29,7 +30,7 @@ export const LeadAnswer = z.object({ lead: PublicLead })
 export async function getLead(scope: DataScope, id: string): Promise<PublicLead> {
   const lead = await (await leads.open()).findOne(visible(scope, id))
   if (!lead) throw new AppError('not_found')
-  return toPublicLead(lead)
+  return fitToAnswer(toPublicLead(lead))
 }
 
 /**
@@ -74,7 +75,7 @@ export async function updateLead(
       throw new AppError('conflict', 'This lead is not in quarantine.')
     throw new AppError('not_found')
   }
-  if (spam !== 'released') return toPublicLead(updated)
+  if (spam !== 'released') return fitToAnswer(toPublicLead(updated))
   await followUpLead(updated, undefined, now)
   return getLead(scope, id)
 }

@@ -142,7 +142,7 @@ export const PublicLead = Lead.omit({
   _id: z.string(),
   duplicateOf: z.string().optional(),
   conversation: z.array(PublicMessage),
-  /** In a list: it has more to show by itself. */
+  /** It has more than an answer could hold. In a list: more to show by itself. */
   truncated: z.literal(true).optional(),
 })
 export type PublicLead = z.infer<typeof PublicLead>

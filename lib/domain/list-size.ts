@@ -1,16 +1,14 @@
+import { jsonBytes, MAX_PAGE_BYTES, sizesBeyondPage } from '../db/page-size.js'
 import { lastWithin, type PublicMessage } from './conversation.js'
 import type { FreeForm } from './free-form.js'
 
-/** What a page holds of conversations and metadata, in characters: the platform sends 4.5 MB at once and no more. */
-const MAX_CHARACTERS = 1_000_000
-
-/** Of one item's metadata, as capture bounds it. */
-const MAX_METADATA = 16_000
-
+/** What of an item may be long. The rest is bounded where it comes in: 200 items of it are less than a page. */
 interface Item {
   conversation: PublicMessage[]
   /** A document of the old system may have none. */
   metadata?: FreeForm
+  /** What operators made of it. */
+  history?: object[] | undefined
   truncated?: true | undefined
 }
 
@@ -19,30 +17,26 @@ interface Item {
  * it: where all of it is too much, what has more than its share shows the end of its conversation, and says so.
  */
 export function fitToPage<T extends Item>(items: readonly T[]): T[] {
-  const texts = items.reduce((sum, { conversation }) => sum + charactersOf(conversation), 0)
-  if (texts + items.length * MAX_METADATA <= MAX_CHARACTERS) return [...items]
-  const sizes = items.map(item => charactersOf(item.conversation) + sizeOf(item.metadata))
-  if (sizes.reduce((sum, size) => sum + size, 0) <= MAX_CHARACTERS) return [...items]
-  const share = Math.floor(MAX_CHARACTERS / items.length)
+  const sizes = sizesBeyondPage(items)
+  if (sizes === undefined) return [...items]
+  const share = Math.floor(MAX_PAGE_BYTES / items.length)
   return items.map((item, i) => ((sizes[i] ?? 0) > share ? shortened(item, share) : item))
 }
 
-function shortened<T extends Item>(item: T, share: number): T {
-  const half = share / 2
-  return {
-    ...item,
-    conversation: lastWithin(item.conversation, half),
-    ...(sizeOf(item.metadata) > half && { metadata: {} }),
-    truncated: true,
-  }
+/** As `fitToPage`, for an item that is answered alone. */
+export function fitToAnswer<T extends Item>(item: T): T {
+  return fitToPage([item])[0] ?? item
 }
 
-function sizeOf(metadata: FreeForm = {}): number {
-  return JSON.stringify(metadata).length
-}
-
-function charactersOf(conversation: readonly PublicMessage[]): number {
-  let characters = 0
-  for (const { text } of conversation) characters += text.length
-  return characters
+/** The metadata may have half of it, the history half of what is left, and the conversation whatever is left then. */
+function shortened<T extends Item>(item: T, bytes: number): T {
+  const { conversation, metadata = {}, history = [], ...rest } = item
+  const shown = { ...item, truncated: true as const }
+  let left = bytes - jsonBytes(rest)
+  if (jsonBytes(metadata) > left / 2) shown.metadata = {}
+  left -= jsonBytes(shown.metadata ?? {})
+  if (shown.history) shown.history = lastWithin(history, left / 2, jsonBytes)
+  left -= jsonBytes(shown.history ?? [])
+  shown.conversation = lastWithin(conversation, left, jsonBytes)
+  return shown
 }

@@ -29,8 +29,13 @@ export function spamReasons(signs: SpamSigns): string[] {
 /** How long the visitor took by its own clock, where the widget says so. */
 function tookMs({ visitor }: FreeForm): number {
   const { firstSeenAt, lastInteractionAt } = (visitor ?? {}) as FreeForm
-  const took = Date.parse(String(lastInteractionAt)) - Date.parse(String(firstSeenAt))
+  const took = timeOf(lastInteractionAt) - timeOf(firstSeenAt)
   return took >= 0 ? took : Number.POSITIVE_INFINITY
+}
+
+/** Only of a text: what else a visitor sends here may not even have one to be made of it. */
+function timeOf(value: unknown): number {
+  return typeof value === 'string' ? Date.parse(value) : Number.NaN
 }
 
 /** A link in a name counts as many: nobody is called one. */

@@ -312,6 +312,28 @@ describe('the list of keys', () => {
     for (const bad of ['?limit=0', '?limit=201', '?cursor=x'])
       expect((await list(asha.token, bad)).status).toBe(400)
   })
+
+  it('ends a page before it is too large to send, whatever the keys of others are limited to', async () => {
+    const { apiKey } = await make(asha.token)
+    const [key] = await stored()
+    if (!key) throw new Error('nothing was stored')
+    const microsites = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(200, '湖'))
+    const keys = Array.from({ length: 199 }, (_, i) => ({
+      ...key,
+      _id: new ObjectId(),
+      hash: `${i}`,
+      microsites,
+    }))
+    await (await apiKeys.open()).insertMany(keys)
+    const seen = new Set<string>()
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await list(adminToken(), `?limit=200${cursor && `&cursor=${cursor}`}`)
+      expect(Buffer.byteLength(page.text)).toBeLessThan(4_000_000)
+      for (const { id } of page.body.data.items) seen.add(id)
+      cursor = page.body.data.nextCursor
+    }
+    expect(seen).toEqual(new Set([apiKey.id, ...keys.map(({ _id }) => _id.toHexString())]))
+  })
 })
 
 describe('the leads that a key sees', () => {

@@ -65,6 +65,10 @@ const visited = (
   metadata: { visitor: { firstSeenAt: '2026-11-22T00:00:00.000Z', lastInteractionAt } },
 })
 
+const visitedAt = (at: unknown) => ({
+  metadata: { visitor: { firstSeenAt: at, lastInteractionAt: at } },
+})
+
 trackBackgroundTasks()
 beforeEach(emptyDatabase)
 
@@ -104,6 +108,8 @@ describe('a lead with a sign of spam', () => {
     ['two seconds between first sight and submission', visited(2_000)],
     ['a clock that was set back meanwhile', visited(-5_000)],
     ['times that are none', visited(0, 'now')],
+    ['times that cannot be made a text', visitedAt({ toString: 1, valueOf: 1 })],
+    ['times that are numbers', visitedAt(2026)],
     ['no visitor at all', { metadata: {} }],
     ['two links', { conversation: message('http://a.example https://b.example') }],
     ['links that the agent sent', { conversation: message('http://a http://b http://c', 'system') }],

@@ -3,11 +3,12 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import chatSessionRoute from '../../api/chat-sessions/[id].js'
 import chatSessionsRoute from '../../api/chat-sessions/index.js'
 import eventsRoute from '../../api/events/index.js'
+import leadRoute from '../../api/leads/[id].js'
 import leadsRoute from '../../api/leads/index.js'
 import configRoute from '../../api/widget-config/[projectId].js'
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { eventPairs } from '../../lib/domain/event-pairs.js'
-import { leads } from '../../lib/domain/leads.js'
+import { leads, type PublicLead } from '../../lib/domain/leads.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
 import { emptyDatabase } from '../support/database.js'
 import { trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
@@ -106,6 +107,51 @@ describe('long conversations', () => {
 
     expect(page.body.items).toHaveLength(200)
     expect(Buffer.byteLength(page.text)).toBeLessThan(MAX_ANSWER_BYTES)
+  })
+
+  // What has few characters may have many bytes: around the texts, and as escapes.
+  const escaped = '\u0001'
+  const message = { id: 'i'.repeat(100), type: 't'.repeat(40), text: 'x', timestamp: 1 }
+  const notes = Array.from({ length: 200 }, () => ({
+    at: new Date(),
+    by: 'asha',
+    note: escaped.repeat(4_000),
+  }))
+  const loud = {
+    'a thousand messages': { conversation: Array(1_000).fill(message) },
+    'control characters': { conversation: Array(4).fill({ ...message, text: escaped.repeat(3_900) }) },
+    'metadata of control characters': { metadata: { note: escaped.repeat(15_900) } },
+    'the notes of operators': { history: notes },
+  }
+
+  it.each(Object.entries(loud))('cannot keep a page from being sent by %s', async (_, own) => {
+    const items = Array.from({ length: 50 }, () => storedLead({ conversation: [message], ...own }))
+    await (await leads.open()).insertMany(items)
+    await (await chatSessions.open()).insertMany(items.map(lead => ({ ...lead, sessionId: `${lead._id}` })))
+
+    for (const [route, path] of [
+      [leadsRoute, '/api/leads'],
+      [chatSessionsRoute, '/api/chat-sessions'],
+    ] as const) {
+      const page = await call<Page>(route, 'GET', `${path}?limit=50`, { token })
+      expect(page.status).toBe(200)
+      expect(page.body.items).toHaveLength(50)
+      expect(Buffer.byteLength(page.text)).toBeLessThan(MAX_ANSWER_BYTES)
+      // The end of each is there.
+      for (const { conversation } of page.body.items) expect(conversation.at(-1)?.id).toBe(message.id)
+    }
+  })
+
+  it('cannot keep a lead from being sent by itself', async () => {
+    const lead = storedLead({ conversation: [message], history: notes })
+    await (await leads.open()).insertOne(lead)
+
+    const answer = await call<{ lead: PublicLead }>(leadRoute, 'GET', `/api/leads/${lead._id}`, { token })
+
+    expect(answer.status).toBe(200)
+    expect(Buffer.byteLength(answer.text)).toBeLessThan(MAX_ANSWER_BYTES)
+    expect(answer.body.lead).toMatchObject({ truncated: true, conversation: [{ id: message.id }] })
+    expect(answer.body.lead.history?.length).toBeGreaterThan(50)
   })
 })
 

@@ -7,6 +7,7 @@ import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { type Answer, adminToken, call } from '../support/request.js'
 import { signIn } from '../support/users.js'
+import { hostileFreeForm } from './hostile.js'
 import { type FuzzedRequest, requestsTo } from './requests.js'
 import { takeSnapshot } from './snapshot.js'
 import { judgeOf } from './soundness.js'
@@ -77,10 +78,18 @@ function sendersTo({ declaration: { access, scope } }: DeclaredVerb): fc.Arbitra
   )
 }
 
-/** Names of the victim's things, and the secrets that only the victim can know. */
+/** Names of the victim's things, the secrets that only the victim can know, and what free-form fields may hold. */
 function knownTo({ victim, ...others }: World): Vocabulary {
   const known = vocabularyOf({ victim, ...others })
-  return { ...known, password: [victim.user.password], refreshToken: [victim.user.refreshToken] }
+  const freeForm = Object.entries(hostileFreeForm).map(
+    ([name, values]) => [name, [...(known[name] ?? []), ...values]] as const,
+  )
+  return {
+    ...known,
+    ...Object.fromEntries(freeForm),
+    password: [victim.user.password],
+    refreshToken: [victim.user.refreshToken],
+  }
 }
 
 /** Sent to all routes together by the long tests. */

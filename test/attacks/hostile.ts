@@ -145,6 +145,27 @@ export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
   },
 )
 
+/** What JSON can send and no text can be made of: `String` of it throws. */
+const TEXTLESS = { toString: 1, valueOf: 1, toJSON: 1 }
+
+/**
+ * Free-form data by the names of its fields, with the fields inside that our code reads: what nobody made a schema of
+ * is read by hand, and a mutation hardly ever hits upon the name.
+ */
+export const hostileFreeForm: Readonly<Record<string, readonly unknown[]>> = {
+  metadata: [
+    { projectId: TEXTLESS, name: TEXTLESS, phoneCountryCode: TEXTLESS, visitor: TEXTLESS },
+    {
+      visitor: {
+        firstSeenAt: TEXTLESS,
+        lastInteractionAt: TEXTLESS,
+        utm: { source: TEXTLESS, campaign: TEXTLESS },
+      },
+    },
+  ],
+  payload: [{ projectId: TEXTLESS, microsite: TEXTLESS, at: TEXTLESS }],
+}
+
 /** A key to slip in beside those that are declared. */
 export const hostileKey: fc.Arbitrary<string> = fc.constantFrom(
   ...['__proto__', 'constructor', 'prototype', '$where', '$set', 'a.b', '', '\0', '_id', '_bsontype'],

@@ -51,6 +51,16 @@ describe('the inventory', () => {
     })
   })
 
+  it('takes a thousand numbers at once, whatever their providers are called', async () => {
+    const thousand = Array.from({ length: 1_000 }, (_, i) => ({
+      phoneNumber: `tel:+91 (80) 4710-${1_000 + i}`,
+      // Of the greatest length, of which JSON makes six times as much.
+      provider: '\u0001'.repeat(100),
+    }))
+
+    expect(await add(thousand)).toMatchObject({ status: 201, body: { data: { added: 1_000 } } })
+  })
+
   it('takes all of a request or nothing', async () => {
     for (const bad of ['hello', '', null, { $gt: '' }])
       expect(await add([{ phoneNumber: A }, { phoneNumber: bad }])).toMatchObject({

@@ -88,6 +88,24 @@ describe('the history', () => {
     expect(second.body.data.nextCursor).toBeNull()
   })
 
+  it('ends a page before it is too large to send, and has the rest on the next one', async () => {
+    // Six bytes of JSON for each of them.
+    const [userMessage, aiResponse] = ['\u0001'.repeat(20_000), '\u0002'.repeat(20_000)]
+    const long = { userMessage, aiResponse }
+    await store(
+      ...Array.from({ length: 40 }, (_, i) => ({ sessionId: `s${i}`, createdAt: minute(i), ...long })),
+    )
+    const seen: string[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await list({ limit: '200', ...(cursor && { cursor }) })
+      expect(Buffer.byteLength(page.text)).toBeLessThan(4_000_000)
+      for (const item of page.body.data.items) expect(item).toMatchObject(long)
+      seen.push(...sessions(page))
+      cursor = page.body.data.nextCursor
+    }
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => `s${39 - i}`))
+  })
+
   it('is filtered by status, caller and days', async () => {
     await store(
       { sessionId: 'a', createdAt: new Date('2026-03-01T23:59:59.999Z'), status: 'failed' },
