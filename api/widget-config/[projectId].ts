@@ -2,8 +2,13 @@ import { z } from 'zod'
 import type { Caller } from '../../lib/auth/caller.js'
 import { editorOf } from '../../lib/auth/callers.js'
 import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
-import { saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
-import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'
+import { isSuggestion, saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
+import {
+  findProject,
+  findWidgetConfig,
+  ProjectId,
+  PublicWidgetConfig,
+} from '../../lib/domain/widget-configs.js'
 import { ok, sharedBriefly } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -29,6 +34,9 @@ const write = route(
     limit: 'config-write',
     params,
     body: WidgetConfigInput,
+    // Of a suggestion only: an old dashboard on any site has to read that its token has ended.
+    project: async ({ params, body, caller }) =>
+      caller.kind === 'public' && isSuggestion(body) ? findProject(params.projectId) : undefined,
     responses: { 200: { description: 'The stored configuration', schema: PublicWidgetConfig } },
   },
   async ({ params, body, caller, context }) =>

@@ -47,9 +47,13 @@ async function assertIsUser(ownerId: string): Promise<void> {
   if (!user || user.status === 'deleted') throw invalidField('ownerId', 'must be the id of a user')
 }
 
+/** Whether a change is what old widgets send without a key: `propertyInfo` and nothing else. */
+export function isSuggestion(input: WidgetConfigInput): input is { propertyInfo: PropertyInfo } {
+  return input.propertyInfo !== undefined && Object.keys(input).length === 1
+}
+
 /**
- * Saves for an editor; without one, keeps as a suggestion what old widgets send without a key, which is
- * `propertyInfo` and nothing else.
+ * Saves for an editor; without one, keeps what is a suggestion for the project's owner.
  *
  * @throws {AppError} `unauthenticated` for anything else without an editor, and as `saveWidgetConfig` does.
  */
@@ -60,9 +64,8 @@ export async function saveOrSuggest(
   now: Date,
 ): Promise<PublicWidgetConfig> {
   if (editor) return saveWidgetConfig(projectId, input, editor, now)
-  const { propertyInfo, ...rest } = input
-  if (propertyInfo === undefined || Object.keys(rest).length > 0) throw new AppError('unauthenticated')
-  return suggestPropertyInfo(projectId, propertyInfo, now)
+  if (!isSuggestion(input)) throw new AppError('unauthenticated')
+  return suggestPropertyInfo(projectId, input.propertyInfo, now)
 }
 
 /**

@@ -31,9 +31,18 @@ export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginSco
   body?: z.ZodType<B>
   maxBodyBytes?: number
   /** Finds the project that the request names: only a page of one of its domains gets past here. */
-  project?: (input: { params: P; query: Q; body: B; origin: string | null }) => Promise<S>
+  project?: (input: ProjectInput<A, P, Q, B>) => Promise<S>
   /** What a success looks like, by status. Errors are the same everywhere. */
   responses: Readonly<Record<number, { description: string; schema?: z.ZodType }>>
+}
+
+/** What says which project a request is about, and whether its page matters. */
+interface ProjectInput<A extends Access, P, Q, B> {
+  params: P
+  query: Q
+  body: B
+  caller: CallerOf<A>
+  origin: string | null
 }
 
 /** What a handler may know of the request beside its input. */
@@ -107,12 +116,10 @@ export function route<
   declaration: RouteDeclaration<A, P, Q, B, S>,
   handler: (input: HandlerInput<A, P, Q, B, S>) => Promise<Reply> | Reply,
 ): Route {
-  async function prepare({ request, pathParams }: Exchange): Promise<{
-    params: P
-    query: Q
-    body: B
-    project: S
-  }> {
+  async function prepare(
+    { request, pathParams }: Exchange,
+    caller: CallerOf<A>,
+  ): Promise<{ params: P; query: Q; body: B; project: S }> {
     const { searchParams } = new URL(request.url)
     const params = parse(declaration.params, pathParams, 'params')
     // `?status=` is how a form says that nothing was chosen.
@@ -120,7 +127,7 @@ export function route<
     const query = parse(declaration.query, Object.fromEntries(given), 'query')
     const body = await readBody(request)
     const origin = request.headers.get('origin')
-    const project = (await declaration.project?.({ params, query, body, origin })) as S
+    const project = (await declaration.project?.({ params, query, body, caller, origin })) as S
     if (project && !isOriginAllowed(request, project)) throw new OriginRefused()
     return { params, query, body, project }
   }
@@ -139,7 +146,7 @@ export function route<
     // The count and the project are two round trips to the database that need not wait for each other.
     const [limit, input] = await Promise.allSettled([
       enforceLimit(declaration.limit, key, context.now, context.logFailure),
-      prepare(exchange),
+      prepare(exchange, caller),
     ])
     if (limit.status === 'rejected') throw limit.reason
     exchange.limit = limit.value
