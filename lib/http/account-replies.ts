@@ -24,13 +24,16 @@ interface Tokens {
 
 /**
  * Lets only our own pages ask for cookies, before anything is done: another site must not sign its visitor in to an
- * account of its choosing.
+ * account of its choosing. One of ours on another site would be told that it is signed in and have neither cookies,
+ * which are `SameSite=Strict`, nor tokens.
  *
- * @throws {AppError} `forbidden` for a foreign page that asks for cookies.
+ * @throws {AppError} `forbidden` for a foreign page that asks for cookies, and for one that would not get them.
  */
 export function requireOwnPage(session: 'token' | 'cookie', context: RequestContext): void {
-  if (session === 'cookie' && !context.fromOwnPage)
-    throw new AppError('forbidden', 'Session cookies are for our own pages.')
+  if (session === 'token') return
+  if (!context.fromOwnPage) throw new AppError('forbidden', 'Session cookies are for our own pages.')
+  if (context.fromOtherSite)
+    throw new AppError('forbidden', 'A page of another site gets no session cookies: use tokens.')
 }
 
 /** Answers with the tokens, or hands them to the browser as cookies (see `requireOwnPage`). */

@@ -60,6 +60,8 @@ export interface RequestContext {
   network: string
   /** Whether the request comes from one of our own pages. */
   fromOwnPage: boolean
+  /** The browser says that its page is of another site than we are: it sends none of our cookies, and keeps none. */
+  fromOtherSite: boolean
   /** A cookie that the client sent, for the one route that reads it. */
   cookie(name: string): string | undefined
   /** A header that proves who sent the body, for the one route that verifies it. */
@@ -198,6 +200,7 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
     get fromOwnPage() {
       return origin !== null && isOwnOrigin(origin, request)
     },
+    fromOtherSite: header('sec-fetch-site') === 'cross-site',
     cookie: name => readCookie(request, name),
     header: name => header(name) ?? undefined,
     userAgent: header('user-agent') ?? '',
