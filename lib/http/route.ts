@@ -159,7 +159,11 @@ export function route<
   return { declaration: declaration as unknown as Route['declaration'], run }
 }
 
-/** Authenticates, and counts a failure against its address: guessing is bounded, the right credentials never. */
+/**
+ * Authenticates, and counts a failure against its address: who goes on failing gets a 429. Counted after the credentials
+ * were looked at, so that right ones always let in, whatever else their address sends: guessing is ruled out by how
+ * long secrets are, and not here.
+ */
 async function admit<A extends Access>(
   { request }: Exchange,
   { access, scope }: { access: A; scope?: Scope },
