@@ -31,6 +31,7 @@ const write = route(
   {
     summary: "Change a project's configuration, or suggest its facts without a key",
     access: 'anyone',
+    scope: 'widgets:write',
     limit: 'config-write',
     params,
     body: WidgetConfigInput,

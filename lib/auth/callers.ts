@@ -43,8 +43,9 @@ async function callerFor(
 function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boolean {
   switch (access) {
     case 'public':
-    case 'anyone':
       return true
+    case 'anyone':
+      return caller.kind !== 'service' || scope === undefined || caller.key.scopes.includes(scope)
     case 'user':
       return caller.kind === 'user'
     case 'account':
@@ -91,7 +92,7 @@ export function makerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefine
 }
 
 /**
- * Whose projects a caller may change, and how histories call it.
+ * Whose projects a caller may change, and how histories call it. What a key may do at all is asked by the route's scope.
  *
  * @throws {AppError} `unauthenticated` for the public, `forbidden` for what has no business with projects.
  */
@@ -126,7 +127,6 @@ function ownedByOneOf(userIds: readonly ObjectId[]): Editor['mayEdit'] {
 }
 
 function keyAsEditor({ id, key }: ServiceCaller): Editor {
-  if (!key.scopes.includes('widgets:write')) throw new AppError('forbidden')
   const { ownerId, userIds, microsites } = key
   const owner = ownerId
     ? ownerAsEditor(id, ownerId)

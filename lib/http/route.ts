@@ -20,7 +20,7 @@ const DEFAULT_MAX_BODY_BYTES = 64 * 1024
 export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
   summary: string
   access: A
-  /** What an API key has to be allowed; a route without one takes no API keys. */
+  /** What an API key has to be allowed; without one, a route that asks for credentials takes no API keys. */
   scope?: Scope
   limit: PolicyName
   /** Path parameters, by the names in the path's template. */
