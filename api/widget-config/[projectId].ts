@@ -1,14 +1,8 @@
 import { z } from 'zod'
-import type { Caller } from '../../lib/auth/caller.js'
-import { editorOf } from '../../lib/auth/callers.js'
+import { editorIfAny } from '../../lib/auth/callers.js'
 import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
-import { isSuggestion, saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
-import {
-  findProject,
-  findWidgetConfig,
-  ProjectId,
-  PublicWidgetConfig,
-} from '../../lib/domain/widget-configs.js'
+import { projectOfSuggestion, saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
+import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'
 import { ok, sharedBriefly } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -35,15 +29,12 @@ const write = route(
     limit: 'config-write',
     params,
     body: WidgetConfigInput,
-    // Of a suggestion only: an old dashboard on any site has to read that its token has ended.
     project: async ({ params, body, caller }) =>
-      caller.kind === 'public' && isSuggestion(body) ? findProject(params.projectId) : undefined,
+      caller.kind === 'public' ? projectOfSuggestion(params.projectId, body) : undefined,
     responses: { 200: { description: 'The stored configuration', schema: PublicWidgetConfig } },
   },
   async ({ params, body, caller, context }) =>
-    ok(await saveOrSuggest(params.projectId, body, editor(caller), context.now)),
+    ok(await saveOrSuggest(params.projectId, body, editorIfAny(caller), context.now)),
 )
-
-const editor = (caller: Caller) => (caller.kind === 'public' ? undefined : editorOf(caller))
 
 export default serve('/api/widget-config/:projectId', { GET, POST: write, PUT: write })

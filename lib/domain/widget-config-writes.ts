@@ -5,6 +5,8 @@ import { assertMayCreate, type Editor, handOver, hasCaptured } from './project-o
 import { findUser } from './users.js'
 import type { WidgetConfigInput } from './widget-config-input.js'
 import {
+  findProject,
+  type Project,
   type PropertyInfo,
   type PublicWidgetConfig,
   type Revision,
@@ -47,8 +49,21 @@ async function assertIsUser(ownerId: string): Promise<void> {
   if (!user || user.status === 'deleted') throw invalidField('ownerId', 'must be the id of a user')
 }
 
+/**
+ * The project of a change without an editor, whose pages alone may suggest it. Undefined where it is no suggestion and is
+ * refused in any case: an old dashboard, on whatever site, has to read that its token has ended.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function projectOfSuggestion(
+  projectId: string,
+  input: WidgetConfigInput,
+): Promise<Project | undefined> {
+  return isSuggestion(input) ? findProject(projectId) : undefined
+}
+
 /** Whether a change is what old widgets send without a key: `propertyInfo` and nothing else. */
-export function isSuggestion(input: WidgetConfigInput): input is { propertyInfo: PropertyInfo } {
+function isSuggestion(input: WidgetConfigInput): input is { propertyInfo: PropertyInfo } {
   return input.propertyInfo !== undefined && Object.keys(input).length === 1
 }
 
