@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sessionCookies } from '../auth/cookies.js'
+import { type SessionTokens, sessionCookies } from '../auth/cookies.js'
 import { AppError } from '../errors.js'
 import { type Reply, success } from './reply.js'
 import type { RequestContext } from './route.js'
@@ -15,11 +15,8 @@ const TokenAnswer = z.object({
 export const SignedInAnswer = TokenAnswer.extend({ success: z.literal(true), data: TokenAnswer })
 
 /** What signing in produced, as the domain returns it. */
-interface Tokens {
+interface SignedIn extends SessionTokens {
   user: unknown
-  token: string
-  refreshToken: string
-  expiresIn: number
 }
 
 /**
@@ -37,21 +34,14 @@ export function requireOwnPage(session: 'token' | 'cookie', context: RequestCont
 }
 
 /** Answers with the tokens, or hands them to the browser as cookies (see `requireOwnPage`). */
-export function signedIn(
-  { user, token, refreshToken, expiresIn }: Tokens,
-  session: 'token' | 'cookie',
-  status = 200,
-): Reply {
+export function signedIn({ user, ...tokens }: SignedIn, session: 'token' | 'cookie', status = 200): Reply {
+  const { token, refreshToken, expiresIn } = tokens
   if (session === 'token') {
     const data = { user, token, refreshToken, expiresIn }
     return success(data, { status, topLevel: data })
   }
   const data = { user, expiresIn }
-  return success(data, {
-    status,
-    topLevel: data,
-    cookies: sessionCookies({ token, refreshToken, expiresIn }),
-  })
+  return success(data, { status, topLevel: data, cookies: sessionCookies(tokens) })
 }
 
 /** The one answer of strict sign-up, whether or not the address was taken. */

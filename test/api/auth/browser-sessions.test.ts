@@ -246,6 +246,10 @@ describe('a refresh of a browser session', () => {
     expect(answer.status).toBe(200)
     expect(answer.text).not.toMatch(/eyJ|llr_/)
     expect(cookies['__Host-leadline']?.attributes).toContain('Max-Age=900')
+    // The session lives from now on as long as a new one, and its cookie with it.
+    const session = await testDatabase().db.collection('refreshtokens').findOne()
+    const lifeSeconds = Math.round((session?.expiresAt - Date.now()) / 60_000) * 60
+    expect(cookies['__Host-leadline-refresh']?.attributes).toContain(`Max-Age=${lifeSeconds}`)
     const rotated = cookies['__Host-leadline-refresh']?.value ?? ''
     expect(rotated).not.toBe(asha.refreshToken)
     expect((await refresh(rotated, OWN)).status).toBe(200)
