@@ -62,6 +62,7 @@ const Variables = z.object({
   MONGODB_URI: mongoUri.optional(),
   DATA_STORE: z.enum(['mongo', 'file'], 'must be mongo or file').optional(),
   ADMIN_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
+  // Half of the others: what Vercel's documentation of crons asks for, and all that it opens is the maintenance.
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   APP_ORIGINS: list.pipe(z.array(Origin)),
   APP_URL: Origin.optional(),

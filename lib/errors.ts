@@ -5,7 +5,6 @@
 export const errorTable = {
   invalid_request: { status: 400, sentence: 'The request is not valid.' },
   unauthenticated: { status: 401, sentence: 'This needs valid credentials.' },
-  limit_reached: { status: 402, sentence: 'The limit of the plan is reached.' },
   forbidden: { status: 403, sentence: 'This is not allowed.' },
   not_found: { status: 404, sentence: 'There is nothing here.' },
   method_not_allowed: { status: 405, sentence: 'This method is not supported here.' },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ApiKeyInput, createApiKey, revokeApiKey, Scope, streamApiKeys } from '../lib/domain/api-keys.js'
+import { readId } from '../lib/domain/ids.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { listOf, parseFlag } from './support/flags.js'
@@ -34,8 +35,8 @@ export async function run(typed: Typed): Promise<void> {
     case 'list':
       return withTarget(list)
     case 'revoke': {
-      if (!/^[0-9a-f]{24}$/.test(id ?? '')) throw new UsageError('say revoke ID, with an id that list shows')
-      return withTarget(target => revoke(target, typed, id ?? ''))
+      if (id === undefined || !readId(id)) throw new UsageError('say revoke ID, with an id that list shows')
+      return withTarget(target => revoke(target, typed, id))
     }
     default:
       throw new UsageError(USAGE)

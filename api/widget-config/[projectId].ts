@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import type { Caller } from '../../lib/auth/caller.js'
-import { editorOf } from '../../lib/auth/callers.js'
+import { editorIfAny } from '../../lib/auth/callers.js'
 import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
-import { saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
+import { projectOfSuggestion, saveOrSuggest } from '../../lib/domain/widget-config-writes.js'
 import { findWidgetConfig, ProjectId, PublicWidgetConfig } from '../../lib/domain/widget-configs.js'
 import { ok, sharedBriefly } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
@@ -26,15 +25,16 @@ const write = route(
   {
     summary: "Change a project's configuration, or suggest its facts without a key",
     access: 'anyone',
+    scope: 'widgets:write',
     limit: 'config-write',
     params,
     body: WidgetConfigInput,
+    project: async ({ params, body, caller }) =>
+      caller.kind === 'public' ? projectOfSuggestion(params.projectId, body) : undefined,
     responses: { 200: { description: 'The stored configuration', schema: PublicWidgetConfig } },
   },
   async ({ params, body, caller, context }) =>
-    ok(await saveOrSuggest(params.projectId, body, editor(caller), context.now)),
+    ok(await saveOrSuggest(params.projectId, body, editorIfAny(caller), context.now)),
 )
-
-const editor = (caller: Caller) => (caller.kind === 'public' ? undefined : editorOf(caller))
 
 export default serve('/api/widget-config/:projectId', { GET, POST: write, PUT: write })

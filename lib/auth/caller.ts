@@ -6,9 +6,9 @@ export type { Scope }
 
 /**
  * Who may use a route. `public`: anybody, and credentials are not looked at (old dashboards send their widget key
- * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them. `user`: somebody with an
- * account. `account`: an account or an admin, but no API key. `operator`: whoever has data to look after: accounts,
- * admins, and API keys with the route's scope. `admin` and `cron`: what they say.
+ * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them; where the route has a scope, an API
+ * key needs it. `user`: somebody with an account. `account`: an account or an admin, but no API key. `operator`: whoever
+ * has data to look after: accounts, admins, and API keys with the route's scope. `admin` and `cron`: what they say.
  */
 export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'admin' | 'cron'
 

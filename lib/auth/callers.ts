@@ -43,8 +43,9 @@ async function callerFor(
 function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boolean {
   switch (access) {
     case 'public':
-    case 'anyone':
       return true
+    case 'anyone':
+      return caller.kind !== 'service' || scope === undefined || caller.key.scopes.includes(scope)
     case 'user':
       return caller.kind === 'user'
     case 'account':
@@ -90,15 +91,9 @@ export function makerIdOf(caller: UserCaller | AdminCaller): ObjectId | undefine
   return caller.kind === 'admin' ? caller.userId : undefined
 }
 
-/**
- * Whose projects a caller may change, and how histories call it.
- *
- * @throws {AppError} `unauthenticated` for the public, `forbidden` for what has no business with projects.
- */
-export function editorOf(caller: Caller): Editor {
+/** Whose projects a caller may change, and how histories call it. Whether a key may at all is the route's to ask. */
+export function editorOf(caller: UserCaller | AdminCaller | ServiceCaller): Editor {
   switch (caller.kind) {
-    case 'public':
-      throw new AppError('unauthenticated')
     case 'admin':
       return adminAsEditor(caller.id)
     case 'user':
@@ -108,9 +103,17 @@ export function editorOf(caller: Caller): Editor {
         : ownerAsEditor(caller.id, caller.user._id)
     case 'service':
       return keyAsEditor(caller)
-    case 'cron':
-      throw new AppError('forbidden')
   }
+}
+
+/**
+ * The same where nobody need say who it is; undefined for the public.
+ *
+ * @throws {AppError} `forbidden` for the cron, which has no business with projects.
+ */
+export function editorIfAny(caller: Caller): Editor | undefined {
+  if (caller.kind === 'cron') throw new AppError('forbidden')
+  return caller.kind === 'public' ? undefined : editorOf(caller)
 }
 
 function adminAsEditor(id: string): Editor {
@@ -126,7 +129,6 @@ function ownedByOneOf(userIds: readonly ObjectId[]): Editor['mayEdit'] {
 }
 
 function keyAsEditor({ id, key }: ServiceCaller): Editor {
-  if (!key.scopes.includes('widgets:write')) throw new AppError('forbidden')
   const { ownerId, userIds, microsites } = key
   const owner = ownerId
     ? ownerAsEditor(id, ownerId)

@@ -6,14 +6,22 @@
 export const ACCESS_COOKIE = '__Host-leadline'
 export const REFRESH_COOKIE = '__Host-leadline-refresh'
 
-const REFRESH_LIFE_SECONDS = 30 * 24 * 60 * 60
+/** What a session consists of for its client: two tokens, and the seconds until each ends. */
+export interface SessionTokens {
+  token: string
+  expiresIn: number
+  refreshToken: string
+  refreshExpiresIn: number
+}
 
 /** The cookies of a browser session: out of reach of scripts, and of other sites. */
-export function sessionCookies(tokens: { token: string; expiresIn: number; refreshToken: string }): string[] {
-  return [
-    cookie(ACCESS_COOKIE, tokens.token, tokens.expiresIn),
-    cookie(REFRESH_COOKIE, tokens.refreshToken, REFRESH_LIFE_SECONDS),
-  ]
+export function sessionCookies({
+  token,
+  expiresIn,
+  refreshToken,
+  refreshExpiresIn,
+}: SessionTokens): string[] {
+  return [cookie(ACCESS_COOKIE, token, expiresIn), cookie(REFRESH_COOKIE, refreshToken, refreshExpiresIn)]
 }
 
 /** What takes them away again. */

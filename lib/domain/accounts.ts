@@ -76,6 +76,8 @@ export interface SignedIn {
   refreshToken: string
   /** Seconds until `token` ends. */
   expiresIn: number
+  /** Seconds until `refreshToken` does, and the session with it. */
+  refreshExpiresIn: number
 }
 
 /** What an account operation has to know of the request it came with. */
@@ -251,5 +253,6 @@ async function signedIn(
   const { _id: sessionId, sessionVersion } = session
   const claims = { userId: user._id.toHexString(), sessionId, sessionVersion }
   const token = await signAccessToken(claims, ttlSeconds, now)
-  return { user: toPublicUser(user), token, refreshToken, expiresIn: ttlSeconds }
+  const refreshExpiresIn = (session.expiresAt.getTime() - now.getTime()) / 1000
+  return { user: toPublicUser(user), token, refreshToken, expiresIn: ttlSeconds, refreshExpiresIn }
 }

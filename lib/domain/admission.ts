@@ -2,6 +2,7 @@ import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 import type { DataScope } from './data-scope.js'
+import { UserId } from './ids.js'
 import { findCalls } from './metered-calls.js'
 import { InventoryNumber } from './phone-numbers.js'
 import { type PlanLimits, plans } from './plans.js'
@@ -30,10 +31,7 @@ export const AdmitCallInput = z
   .object({
     /** The number that was called. */
     to: InventoryNumber.optional(),
-    userId: z
-      .string()
-      .regex(/^[0-9a-f]{24}$/i, 'must be the id of a user')
-      .optional(),
+    userId: UserId.optional(),
     sessionId: z.string().trim().min(1).max(200),
   })
   .refine(({ to, userId }) => to !== undefined || userId !== undefined, {

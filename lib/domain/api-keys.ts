@@ -6,6 +6,8 @@ import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { after, Cursor, newestFirst, sizedPage } from '../db/keyset.js'
 import { AppError, invalidField } from '../errors.js'
+import { readId, UserId } from './ids.js'
+import { Microsite } from './microsite.js'
 import { statusOf, users } from './users.js'
 
 /** What a key may do. A route names the one it needs. */
@@ -53,12 +55,8 @@ export const apiKeys = collection<ApiKey>({
 export const ApiKeyInput = z.object({
   name: z.string().trim().min(1).max(100).optional(),
   scopes: z.array(Scope).min(1),
-  userIds: z
-    .array(z.string().regex(/^[0-9a-f]{24}$/i, 'must be the id of a user'))
-    .min(1)
-    .max(100)
-    .optional(),
-  microsites: z.array(z.string().trim().min(1).max(200)).min(1).max(100).optional(),
+  userIds: z.array(UserId).min(1).max(100).optional(),
+  microsites: z.array(Microsite).min(1).max(100).optional(),
   expiresAt: z.iso.datetime({ offset: true }).optional(),
 })
 export type ApiKeyInput = z.infer<typeof ApiKeyInput>
@@ -179,14 +177,13 @@ export async function revokeApiKey(
   ownerId: ObjectId | undefined,
   now: Date,
 ): Promise<PublicApiKey> {
-  const keys = await apiKeys.open()
-  const revoked = ObjectId.isValid(id)
-    ? await keys.findOneAndUpdate(
-        { _id: new ObjectId(id), ...(ownerId && { ownerId }) },
-        { $min: { revokedAt: now } },
-        { returnDocument: 'after' },
-      )
-    : null
+  const _id = readId(id)
+  if (!_id) throw new AppError('not_found')
+  const revoked = await (await apiKeys.open()).findOneAndUpdate(
+    { _id, ...(ownerId && { ownerId }) },
+    { $min: { revokedAt: now } },
+    { returnDocument: 'after' },
+  )
   if (!revoked) throw new AppError('not_found')
   return toPublic(revoked)
 }

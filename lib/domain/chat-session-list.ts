@@ -4,19 +4,18 @@ import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing
 import { AppError } from '../errors.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
 import { type DataScope, within } from './data-scope.js'
+import { idOf, readId } from './ids.js'
 import { fitToAnswer, fitToPage } from './list-size.js'
+import { Microsite } from './microsite.js'
 import { EndMoment, Moment } from './moment.js'
 import { readPhone } from './phone.js'
 
-const Id = z
-  .string()
-  .regex(/^[0-9a-f]{24}$/i, 'must be the id of a lead')
-  .transform(id => new ObjectId(id))
-
 /** The query of a list of chats. */
 export const ChatSessionFilter = PageQuery.extend({
-  microsite: z.string().trim().min(1).max(200).optional(),
-  leadId: Id.optional(),
+  microsite: Microsite.optional(),
+  leadId: idOf('lead')
+    .transform(id => new ObjectId(id))
+    .optional(),
   phone: z.string().trim().min(3).max(64).optional(),
   startDate: Moment.optional(),
   endDate: EndMoment.optional(),
@@ -46,9 +45,8 @@ export async function listChatSessions(
  * @throws {AppError} `not_found` for every other one.
  */
 export async function getChatSession(scope: DataScope, id: string): Promise<PublicChatSession> {
-  const session = /^[0-9a-f]{24}$/i.test(id)
-    ? await (await chatSessions.open()).findOne({ ...within<ChatSession>(scope), _id: new ObjectId(id) })
-    : null
+  const _id = readId(id)
+  const session = _id && (await (await chatSessions.open()).findOne({ ...within<ChatSession>(scope), _id }))
   if (!session) throw new AppError('not_found')
   return fitToAnswer(toPublicSession(session))
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { TURN_METRICS } from './conversation-metrics.js'
 import { ConversationStatus } from './conversations.js'
 import { StrictFreeForm } from './free-form.js'
+import { UserId } from './ids.js'
 import { InventoryNumber } from './phone-numbers.js'
 
 const MAX_MESSAGE = 20_000
@@ -37,7 +38,6 @@ export const CallerNumber = z
   .transform(raw => InventoryNumber.safeParse(raw).data ?? raw)
 
 const Id = z.string().trim().min(1).max(200)
-const UserId = z.string().regex(/^[0-9a-f]{24}$/i, 'must be the id of a user')
 
 const At = z.union([
   z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with its zone, or milliseconds' }),

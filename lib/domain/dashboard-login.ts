@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { env } from '../env.js'
 import { type AccountRequest, login } from './accounts.js'
 import { Email } from './users.js'
 
@@ -24,7 +23,7 @@ export async function dashboardLogin(
   request: AccountRequest,
 ): Promise<z.infer<typeof DashboardAnswer>> {
   const input = { email: username, password, tokenLife: 'default', session: 'token' } as const
-  const { token, user } = await login(input, request)
-  const expiresAt = new Date(request.now.getTime() + env().accessTokenTtlSeconds * 1000)
+  const { token, user, expiresIn } = await login(input, request)
+  const expiresAt = new Date(request.now.getTime() + expiresIn * 1000)
   return { success: true, token, username: user.email, expiresAt }
 }

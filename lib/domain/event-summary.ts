@@ -2,12 +2,13 @@ import type { Filter } from 'mongodb'
 import { z } from 'zod'
 import { type DataScope, oneOf } from './data-scope.js'
 import { CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
+import { Microsite } from './microsite.js'
 import { Moment } from './moment.js'
 import { ProjectId, widgetConfigs } from './widget-configs.js'
 
 /** The query of a summary. Without dates it covers everything; days are UTC days, the last one included. */
 export const SummaryFilter = z.object({
-  microsite: z.string().trim().min(1).max(200).optional(),
+  microsite: Microsite.optional(),
   projectId: ProjectId.optional(),
   from: Moment.optional(),
   to: Moment.optional(),

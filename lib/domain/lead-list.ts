@@ -5,8 +5,9 @@ import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing
 import { BhkType } from './bhk.js'
 import { type DataScope, within } from './data-scope.js'
 import { matchingSearch, SearchText } from './lead-search.js'
-import { type Lead, LeadStatus, leads, Microsite, PublicLead, shownOfLead, toPublicLead } from './leads.js'
+import { type Lead, LeadStatus, leads, PublicLead, shownOfLead, toPublicLead } from './leads.js'
 import { fitToPage } from './list-size.js'
+import { Microsite } from './microsite.js'
 import { EndMoment, Moment } from './moment.js'
 
 export const SpamFilter = z.enum(['no', 'only', 'all'])

@@ -1,7 +1,8 @@
-import { type Filter, ObjectId } from 'mongodb'
+import type { Filter } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 import { type DataScope, within } from './data-scope.js'
+import { readId } from './ids.js'
 import { followUpLead } from './lead-follow-up.js'
 import { type HistoryEntry, type Lead, LeadStatus, leads, PublicLead, toPublicLead } from './leads.js'
 import { fitToAnswer } from './list-size.js'
@@ -81,6 +82,7 @@ export async function updateLead(
 }
 
 function visible(scope: DataScope, id: string): Filter<Lead> {
-  if (!ObjectId.isValid(id) || id.length !== 24) throw new AppError('not_found')
-  return { ...within<Lead>(scope), _id: new ObjectId(id) }
+  const _id = readId(id)
+  if (!_id) throw new AppError('not_found')
+  return { ...within<Lead>(scope), _id }
 }

@@ -9,9 +9,6 @@ import { namedFieldsOf } from './named-fields.js'
 export const LeadStatus = z.enum(['new', 'contacted', 'qualified', 'closed'])
 export type LeadStatus = z.infer<typeof LeadStatus>
 
-/** A microsite's name: often a host name. Dots and case are kept. */
-export const Microsite = z.string().trim().min(1).max(200)
-
 const HistoryEntry = z.object({
   at: z.date(),
   by: z.string(),

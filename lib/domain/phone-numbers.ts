@@ -4,8 +4,7 @@ import { collection } from '../db/collection.js'
 import { bulkUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { DEFAULT_PHONE_COUNTRY, normalisePhone } from './phone.js'
-import { type UserProfile, userProfiles } from './user-profiles.js'
-import { statusOf, type User, users } from './users.js'
+import { userProfiles } from './user-profiles.js'
 
 const NOT_A_NUMBER = 'must be a phone number'
 
@@ -51,20 +50,6 @@ export const PhoneNumberInput = z.object({
 export type PhoneNumberInput = z.infer<typeof PhoneNumberInput>
 
 export const PhoneNumbersInput = z.object({ phoneNumbers: z.array(PhoneNumberInput).min(1).max(1_000) })
-
-/**
- * Whose calls come in on a number: the active user with its profile, or undefined. The number is found by one
- * indexed read; its owner's status by another.
- */
-export async function getUserByPhone(
-  phoneNumber: string,
-): Promise<{ user: User; profile: UserProfile } | undefined> {
-  const parsed = InventoryNumber.safeParse(phoneNumber)
-  if (!parsed.success) return undefined
-  const profile = await (await userProfiles.open()).findOne({ assignedPhoneNumber: parsed.data })
-  const user = profile && (await (await users.open()).findOne({ _id: profile.userId }))
-  return user && statusOf(user) === 'active' ? { user, profile } : undefined
-}
 
 /**
  * Adds numbers to the inventory; one that is there already stays as it is, and one that a profile names already is

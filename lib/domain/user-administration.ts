@@ -1,8 +1,9 @@
-import { type Filter, ObjectId } from 'mongodb'
+import type { Filter } from 'mongodb'
 import { z } from 'zod'
 import { hashPassword, NewPassword } from '../auth/passwords.js'
 import { after, Cursor, newestFirst, page } from '../db/keyset.js'
 import { AppError } from '../errors.js'
+import { readId } from './ids.js'
 import { forgetSessions } from './sessions.js'
 import {
   createUser,
@@ -74,16 +75,16 @@ export async function administerUser(
   now: Date,
 ): Promise<PublicUser> {
   const { role, status } = change
-  const changed = ObjectId.isValid(id)
-    ? await (await users.openGuarded()).findOneAndUpdate(
-        { _id: new ObjectId(id), status: { $ne: 'deleted' } },
-        {
-          $set: { ...(role && { role }), ...(status && { status }), updatedAt: now },
-          $inc: { sessionVersion: 1 },
-        },
-        { returnDocument: 'after' },
-      )
-    : null
+  const _id = readId(id)
+  if (!_id) throw new AppError('not_found')
+  const changed = await (await users.openGuarded()).findOneAndUpdate(
+    { _id, status: { $ne: 'deleted' } },
+    {
+      $set: { ...(role && { role }), ...(status && { status }), updatedAt: now },
+      $inc: { sessionVersion: 1 },
+    },
+    { returnDocument: 'after' },
+  )
   if (!changed) throw new AppError('not_found')
   await forgetSessions(changed._id)
   return toPublicUser(changed)

@@ -5,6 +5,7 @@ import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
+import { readId } from './ids.js'
 
 export const Role = z.enum(['user', 'admin'])
 export const UserStatus = z.enum(['active', 'suspended', 'deleted'])
@@ -183,8 +184,8 @@ export async function createUser(
 
 /** The user with this id, whatever its status; null for an id that is none. */
 export async function findUser(id: string): Promise<User | null> {
-  if (!ObjectId.isValid(id)) return null
-  return (await users.open()).findOne({ _id: new ObjectId(id) })
+  const _id = readId(id)
+  return _id ? (await users.open()).findOne({ _id }) : null
 }
 
 /** The user with this address, in the form that `Email` gives it. */

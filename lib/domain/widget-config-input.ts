@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { StrictFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
+import { UserId } from './ids.js'
 import { phoneCountry } from './phone.js'
 import type { PropertyInfo } from './widget-configs.js'
 
@@ -66,10 +67,7 @@ export const WidgetConfigInput = z
     /** The revision that the change was made from: another one by then is a conflict. */
     revision: z.number().int().nonnegative(),
     /** Whose project it is from now on; null for nobody's. For admins. */
-    ownerId: z
-      .string()
-      .regex(/^[0-9a-f]{24}$/, 'must be the id of a user')
-      .nullable(),
+    ownerId: UserId.nullable(),
   })
   .partial()
 export type WidgetConfigInput = z.infer<typeof WidgetConfigInput>

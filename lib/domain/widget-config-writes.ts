@@ -5,6 +5,8 @@ import { assertMayCreate, type Editor, handOver, hasCaptured } from './project-o
 import { findUser } from './users.js'
 import type { WidgetConfigInput } from './widget-config-input.js'
 import {
+  findProject,
+  type Project,
   type PropertyInfo,
   type PublicWidgetConfig,
   type Revision,
@@ -48,8 +50,25 @@ async function assertIsUser(ownerId: string): Promise<void> {
 }
 
 /**
- * Saves for an editor; without one, keeps as a suggestion what old widgets send without a key, which is
- * `propertyInfo` and nothing else.
+ * The project of a change without an editor, whose pages alone may suggest it. Undefined where it is no suggestion and is
+ * refused in any case: an old dashboard, on whatever site, has to read that its token has ended.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function projectOfSuggestion(
+  projectId: string,
+  input: WidgetConfigInput,
+): Promise<Project | undefined> {
+  return isSuggestion(input) ? findProject(projectId) : undefined
+}
+
+/** Whether a change is what old widgets send without a key: `propertyInfo` and nothing else. */
+function isSuggestion(input: WidgetConfigInput): input is { propertyInfo: PropertyInfo } {
+  return input.propertyInfo !== undefined && Object.keys(input).length === 1
+}
+
+/**
+ * Saves for an editor; without one, keeps what is a suggestion for the project's owner.
  *
  * @throws {AppError} `unauthenticated` for anything else without an editor, and as `saveWidgetConfig` does.
  */
@@ -60,9 +79,8 @@ export async function saveOrSuggest(
   now: Date,
 ): Promise<PublicWidgetConfig> {
   if (editor) return saveWidgetConfig(projectId, input, editor, now)
-  const { propertyInfo, ...rest } = input
-  if (propertyInfo === undefined || Object.keys(rest).length > 0) throw new AppError('unauthenticated')
-  return suggestPropertyInfo(projectId, propertyInfo, now)
+  if (!isSuggestion(input)) throw new AppError('unauthenticated')
+  return suggestPropertyInfo(projectId, input.propertyInfo, now)
 }
 
 /**

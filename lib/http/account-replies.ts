@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sessionCookies } from '../auth/cookies.js'
+import { type SessionTokens, sessionCookies } from '../auth/cookies.js'
 import { AppError } from '../errors.js'
 import { type Reply, success } from './reply.js'
 import type { RequestContext } from './route.js'
@@ -15,40 +15,33 @@ const TokenAnswer = z.object({
 export const SignedInAnswer = TokenAnswer.extend({ success: z.literal(true), data: TokenAnswer })
 
 /** What signing in produced, as the domain returns it. */
-interface Tokens {
+interface SignedIn extends SessionTokens {
   user: unknown
-  token: string
-  refreshToken: string
-  expiresIn: number
 }
 
 /**
  * Lets only our own pages ask for cookies, before anything is done: another site must not sign its visitor in to an
- * account of its choosing.
+ * account of its choosing. One of ours on another site would be told that it is signed in and have neither cookies,
+ * which are `SameSite=Strict`, nor tokens.
  *
- * @throws {AppError} `forbidden` for a foreign page that asks for cookies.
+ * @throws {AppError} `forbidden` for a foreign page that asks for cookies, and for one that would not get them.
  */
 export function requireOwnPage(session: 'token' | 'cookie', context: RequestContext): void {
-  if (session === 'cookie' && !context.fromOwnPage)
-    throw new AppError('forbidden', 'Session cookies are for our own pages.')
+  if (session === 'token') return
+  if (!context.fromOwnPage) throw new AppError('forbidden', 'Session cookies are for our own pages.')
+  if (context.fromOtherSite)
+    throw new AppError('forbidden', 'A page of another site gets no session cookies: use tokens.')
 }
 
 /** Answers with the tokens, or hands them to the browser as cookies (see `requireOwnPage`). */
-export function signedIn(
-  { user, token, refreshToken, expiresIn }: Tokens,
-  session: 'token' | 'cookie',
-  status = 200,
-): Reply {
+export function signedIn({ user, ...tokens }: SignedIn, session: 'token' | 'cookie', status = 200): Reply {
+  const { token, refreshToken, expiresIn } = tokens
   if (session === 'token') {
     const data = { user, token, refreshToken, expiresIn }
     return success(data, { status, topLevel: data })
   }
   const data = { user, expiresIn }
-  return success(data, {
-    status,
-    topLevel: data,
-    cookies: sessionCookies({ token, refreshToken, expiresIn }),
-  })
+  return success(data, { status, topLevel: data, cookies: sessionCookies(tokens) })
 }
 
 /** The one answer of strict sign-up, whether or not the address was taken. */

@@ -20,7 +20,7 @@ const DEFAULT_MAX_BODY_BYTES = 64 * 1024
 export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
   summary: string
   access: A
-  /** What an API key has to be allowed; a route without one takes no API keys. */
+  /** What an API key has to be allowed; without one, a route that asks for credentials takes no API keys. */
   scope?: Scope
   limit: PolicyName
   /** Path parameters, by the names in the path's template. */
@@ -31,9 +31,18 @@ export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginSco
   body?: z.ZodType<B>
   maxBodyBytes?: number
   /** Finds the project that the request names: only a page of one of its domains gets past here. */
-  project?: (input: { params: P; query: Q; body: B; origin: string | null }) => Promise<S>
+  project?: (input: ProjectInput<A, P, Q, B>) => Promise<S>
   /** What a success looks like, by status. Errors are the same everywhere. */
   responses: Readonly<Record<number, { description: string; schema?: z.ZodType }>>
+}
+
+/** What says which project a request is about, and whether its page matters. */
+interface ProjectInput<A extends Access, P, Q, B> {
+  params: P
+  query: Q
+  body: B
+  caller: CallerOf<A>
+  origin: string | null
 }
 
 /** What a handler may know of the request beside its input. */
@@ -51,6 +60,8 @@ export interface RequestContext {
   network: string
   /** Whether the request comes from one of our own pages. */
   fromOwnPage: boolean
+  /** The browser says that its page is of another site than we are: it sends none of our cookies, and keeps none. */
+  fromOtherSite: boolean
   /** A cookie that the client sent, for the one route that reads it. */
   cookie(name: string): string | undefined
   /** A header that proves who sent the body, for the one route that verifies it. */
@@ -107,12 +118,10 @@ export function route<
   declaration: RouteDeclaration<A, P, Q, B, S>,
   handler: (input: HandlerInput<A, P, Q, B, S>) => Promise<Reply> | Reply,
 ): Route {
-  async function prepare({ request, pathParams }: Exchange): Promise<{
-    params: P
-    query: Q
-    body: B
-    project: S
-  }> {
+  async function prepare(
+    { request, pathParams }: Exchange,
+    caller: CallerOf<A>,
+  ): Promise<{ params: P; query: Q; body: B; project: S }> {
     const { searchParams } = new URL(request.url)
     const params = parse(declaration.params, pathParams, 'params')
     // `?status=` is how a form says that nothing was chosen.
@@ -120,7 +129,7 @@ export function route<
     const query = parse(declaration.query, Object.fromEntries(given), 'query')
     const body = await readBody(request)
     const origin = request.headers.get('origin')
-    const project = (await declaration.project?.({ params, query, body, origin })) as S
+    const project = (await declaration.project?.({ params, query, body, caller, origin })) as S
     if (project && !isOriginAllowed(request, project)) throw new OriginRefused()
     return { params, query, body, project }
   }
@@ -139,7 +148,7 @@ export function route<
     // The count and the project are two round trips to the database that need not wait for each other.
     const [limit, input] = await Promise.allSettled([
       enforceLimit(declaration.limit, key, context.now, context.logFailure),
-      prepare(exchange),
+      prepare(exchange, caller),
     ])
     if (limit.status === 'rejected') throw limit.reason
     exchange.limit = limit.value
@@ -150,7 +159,11 @@ export function route<
   return { declaration: declaration as unknown as Route['declaration'], run }
 }
 
-/** Authenticates, and counts a failure against its address: guessing is bounded, the right credentials never. */
+/**
+ * Authenticates, and counts a failure against its address: who goes on failing gets a 429. Counted after the credentials
+ * were looked at, so that right ones always let in, whatever else their address sends: guessing is ruled out by how
+ * long secrets are, and not here.
+ */
 async function admit<A extends Access>(
   { request }: Exchange,
   { access, scope }: { access: A; scope?: Scope },
@@ -191,6 +204,7 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
     get fromOwnPage() {
       return origin !== null && isOwnOrigin(origin, request)
     },
+    fromOtherSite: header('sec-fetch-site') === 'cross-site',
     cookie: name => readCookie(request, name),
     header: name => header(name) ?? undefined,
     userAgent: header('user-agent') ?? '',

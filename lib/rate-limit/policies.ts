@@ -55,7 +55,10 @@ export const policies = {
   'billing-webhook': { limit: 3_000, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Maintenance, called by the platform's cron and by operators. */
   maintenance: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
-  /** Requests refused for missing or wrong credentials: bounds guessing, never locks out who has the right ones. */
+  /**
+   * Requests refused for missing or wrong credentials: tells clients that go on failing to wait. It bounds no guessing,
+   * since it is never asked before credentials are compared and so locks nobody out who has the right ones.
+   */
   'authentication-failure': {
     limit: 30,
     windowSeconds: 60,

@@ -203,6 +203,12 @@ describe('an admin', () => {
     expect([await leadsSeenBy(alice), await leadsSeenBy(bob)]).toEqual([0, 0])
   })
 
+  it('gives it to a user whose id is written in capitals, as every route takes it', async () => {
+    const ownerId = bob.user._id.toHexString().toUpperCase()
+    expect((await put('nivasa-enchante', { ownerId }, { token: adminToken() })).status).toBe(200)
+    expect((await stored('nivasa-enchante'))?.ownerId).toEqual(bob.user._id)
+  })
+
   it('makes a project of what was captured before, and gives it away in one request', async () => {
     const ownerId = bob.user._id.toHexString()
     const { status } = await put('captured-project', { ownerId }, { token: adminToken() })

@@ -69,9 +69,35 @@ describe('facts that an old widget sends without a key', () => {
     expect(await (await widgetConfigs.open()).countDocuments()).toBe(1)
   })
 
+  it('are refused from a page that the project does not list, and leave the pending ones', async () => {
+    const own = { origin: 'https://www.nivasa.example' }
+    expect((await post({ propertyInfo: SUGGESTED }, own)).status).toBe(200)
+    for (const headers of [{}, { authorization: 'Bearer wk_live_3f9a' }]) {
+      const foreign = { origin: 'https://evil.example', headers }
+      const {
+        status,
+        body,
+        headers: answered,
+      } = await post({ propertyInfo: { projectName: 'Evil' } }, foreign)
+      expect(status).toBe(403)
+      expect(body).not.toHaveProperty('propertyInfo')
+      expect(answered.get('access-control-allow-origin')).toBeNull()
+    }
+    expect((await history()).suggestion?.propertyInfo).toMatchObject(SUGGESTED)
+  })
+
   it('are read no worse for the ids that come along', async () => {
     const { status } = await post({ propertyInfo: SUGGESTED, projectId: 'x', _id: 'y', updatedAt: 'z' })
     expect(status).toBe(200)
+  })
+})
+
+describe('facts that the owner writes', () => {
+  it('are taken from any page that has a key: a dashboard is on no domain of the project', async () => {
+    const options = { origin: 'https://dashboard.example', token: adminToken() }
+    const { status, body } = await post({ propertyInfo: SUGGESTED }, options)
+    expect(status).toBe(200)
+    expect(body.propertyInfo).toMatchObject(SUGGESTED)
   })
 })
 
@@ -88,6 +114,16 @@ describe('any other write without credentials', () => {
     for (const options of [{}, { token: 'wk_live_3f9a' }])
       expect((await post(body, options)).status).toBe(401)
     expect(await (await widgetConfigs.open()).findOne({})).toEqual(before)
+  })
+
+  it('tells a page that the project does not list the same: an old dashboard, whose token has ended', async () => {
+    const origin = 'https://dashboard.example'
+    const { status, headers } = await post(
+      { agentName: 'X' },
+      { origin, token: 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln' },
+    )
+    expect(status).toBe(401)
+    expect(headers.get('access-control-allow-origin')).toBe(origin)
   })
 
   it('of facts that cannot be stored is a 400', async () => {

@@ -56,6 +56,7 @@ const OF_PROJECT = {
   microsite: 'listed',
   message: 'Hello',
   metadata: { projectId: 'listed' },
+  propertyInfo: { projectName: 'Listed' },
   conversation: [{ id: '1', type: 'user', text: 'Hello', timestamp: 1 }],
 }
 
@@ -108,8 +109,10 @@ describe.each(declaredVerbs)('$name', declared => {
     for (const origin of ORIGINS) {
       const answer = await ask(declared, { origin, headers: headersOf() })
       const what = `${origin} with ${name}`
-      // A page that the project does not list may not even read that it is refused.
-      if (declaration.project && FOREIGN.includes(origin)) {
+      // A page that the project does not list may not even read that it is refused; who proves to be somebody
+      // is known by that, where it is looked at.
+      const isByPage = declaration.access === 'public' || name === 'none'
+      if (declaration.project && isByPage && FOREIGN.includes(origin)) {
         expect(answer.status, what).toBe(403)
         expectUnreadable(answer, what)
       } else expectReadable(answer, origin, what)

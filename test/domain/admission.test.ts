@@ -151,6 +151,22 @@ describe('who takes the call', () => {
       await expect(ask(input)).rejects.toMatchObject({ code: 'not_found' })
   })
 
+  it('is nobody where the account is gone', async () => {
+    await addPhoneNumbers([{ phoneNumber: NUMBER }], NOW)
+    await assignPhoneNumber(userId, NUMBER, NOW)
+    await (await users.open()).deleteOne({ _id: userId })
+
+    await expect(ask({ to: NUMBER })).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('is found by a number of the old system that is none, with an account that has no status', async () => {
+    const { user } = await createTestUser({ plainPassword: null, status: undefined, role: undefined })
+    const profile = { userId: user._id, assignedPhoneNumber: '+1234567890' }
+    await testDatabase().db.collection('userprofiles').insertOne(profile)
+
+    expect(await ask({ to: '+1234567890' })).toMatchObject({ allowed: true, userId: String(user._id) })
+  })
+
   it('is nobody outside the caller’s scope', async () => {
     await expect(ask({ userId: String(userId) }, { ownerIds: [new ObjectId()] })).rejects.toMatchObject({
       code: 'not_found',

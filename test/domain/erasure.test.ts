@@ -2,13 +2,14 @@ import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { hashPassword } from '../../lib/auth/passwords.js'
 import { updateProfile } from '../../lib/domain/account-profiles.js'
+import { admitCall } from '../../lib/domain/admission.js'
 import { createApiKey, findApiKey } from '../../lib/domain/api-keys.js'
 import { saveConversation } from '../../lib/domain/conversation-ingest.js'
 import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { deleteAccount, erasures, exportAccount, finishErasures } from '../../lib/domain/erasure.js'
 import { enqueueMail } from '../../lib/domain/mail-outbox.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
-import { addPhoneNumbers, getUserByPhone } from '../../lib/domain/phone-numbers.js'
+import { addPhoneNumbers } from '../../lib/domain/phone-numbers.js'
 import { findSessionUser, rotateSession } from '../../lib/domain/sessions.js'
 import { checkUsageLimits } from '../../lib/domain/usage.js'
 import { updateUserPreferences } from '../../lib/domain/user-profiles.js'
@@ -169,10 +170,11 @@ describe('an erasure', () => {
     expect(await findSessionUser(String(user._id), sessionId, 0, NOW)).toBeUndefined()
     await expect(rotateSession(refreshToken, NOW)).rejects.toMatchObject({ code: 'unauthenticated' })
     expect(await findApiKey(key, NOW)).toBeUndefined()
-    expect(await getUserByPhone(NUMBER)).toBeUndefined()
+    const called = { to: NUMBER, sessionId: 'CA1' }
+    await expect(admitCall({}, called, NOW)).rejects.toMatchObject({ code: 'not_found' })
     const again = await createUser({ email: EMAIL, passwordHash: 'x' }, NOW)
     expect(await assignPhoneNumber(again._id, NUMBER, NOW)).toBe(NUMBER)
-    expect((await getUserByPhone(NUMBER))?.user._id).toEqual(again._id)
+    expect((await admitCall({}, called, NOW)).userId).toBe(String(again._id))
   })
 
   it('touches nobody else', async () => {

@@ -10,7 +10,6 @@ import {
 } from '../../lib/domain/phone-assignments.js'
 import {
   addPhoneNumbers,
-  getUserByPhone,
   InventoryNumber,
   listPhoneNumbers,
   phoneNumbers,
@@ -19,7 +18,6 @@ import {
 import { userProfiles } from '../../lib/domain/user-profiles.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { crashAfterWrites, pauseAfterWrites } from '../support/failpoint.js'
-import { createTestUser } from '../support/users.js'
 import { assignNumbers } from './assign-numbers.js'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
@@ -408,61 +406,8 @@ describe('maintenance', () => {
   })
 })
 
-describe('whose call it is', () => {
-  it.each([
-    '+918047101234',
-    '+91 80 4710 1234',
-    '+91-80-4710-1234',
-    '918047101234',
-    '080 4710 1234',
-    '00918047101234',
-  ])('is found by %s', async spelling => {
-    const { user } = await createTestUser({ plainPassword: null })
-    await fill('+918047101234')
-    await assignPhoneNumber(user._id, '+918047101234', NOW)
-
-    const found = await getUserByPhone(spelling)
-
-    expect(found?.user._id).toEqual(user._id)
-    expect(found?.profile).toMatchObject({ userId: user._id, assignedPhoneNumber: '+918047101234' })
-  })
-
-  it('is found by a number of the old system that is none', async () => {
-    const { user } = await createTestUser({ plainPassword: null, status: undefined, role: undefined })
-    await profiles().insertOne({ userId: user._id, assignedPhoneNumber: '+1234567890' })
-
-    for (const spelling of ['+1234567890', ' +1 234 567-890 ', '+1 (234) 567890'])
-      expect((await getUserByPhone(spelling))?.user._id, spelling).toEqual(user._id)
-  })
-
-  it.each(['', 'anonymous', '+918047101235', '$ne', 'sip:918047101234@example.com', '+'.repeat(40)])(
-    'is nobody for %j',
-    async spelling => {
-      const { user } = await createTestUser({ plainPassword: null })
-      await profiles().insertMany([
-        { userId: user._id, assignedPhoneNumber: '+918047101234' },
-        { userId: new ObjectId(), assignedPhoneNumber: null },
-        { userId: new ObjectId() },
-      ])
-
-      expect(await getUserByPhone(spelling)).toBeUndefined()
-    },
-  )
-
-  it.each(['suspended', 'deleted'] as const)('is nobody while the account is %s', async status => {
-    const { user } = await createTestUser({ plainPassword: null, status })
-    await profiles().insertOne({ userId: user._id, assignedPhoneNumber: A })
-
-    expect(await getUserByPhone(A)).toBeUndefined()
-  })
-
-  it('is nobody where the account is gone', async () => {
-    await profiles().insertOne({ userId: new ObjectId(), assignedPhoneNumber: A })
-
-    expect(await getUserByPhone(A)).toBeUndefined()
-  })
-
-  it('is one document from an index, however many there are', async ({ skip }) => {
+describe('a number that is called', () => {
+  it('is one profile from an index, however many there are', async ({ skip }) => {
     const all = numbers(500)
     await profiles().insertMany(
       all.map(assignedPhoneNumber => ({ userId: new ObjectId(), assignedPhoneNumber })),
@@ -486,9 +431,13 @@ describe('the inventory', () => {
     ['9876543210', '+919876543210'],
     [' +1 (415) 200-1234 ', '+14152001234'],
     ['tel:+918047101234', '+918047101234'],
+    ['080 4710 1234', '+918047101234'],
+    ['918047101234', '+918047101234'],
+    ['00918047101234', '+918047101234'],
     ['＋９１８０４７１０１２３４', '+918047101234'],
     ['+1234567890', '+1234567890'],
     ['+1 (234) 567.890', '+1234567890'],
+    [' +1 234 567-890 ', '+1234567890'],
     ['56161', '56161'],
   ])('takes %j for %s', (written, number) => expect(InventoryNumber.parse(written)).toBe(number))
 
@@ -496,6 +445,9 @@ describe('the inventory', () => {
     '',
     '12',
     'hello',
+    'anonymous',
+    '$ne',
+    'sip:918047101234@example.com',
     'phone (E.164)',
     '9.19877E+11',
     '+9198765x3210',

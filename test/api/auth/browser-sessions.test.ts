@@ -195,6 +195,30 @@ describe('a browser session', () => {
     expect(await mailsTo('stranger@example.com')).toEqual([])
   })
 
+  it('is begun by our page of another site with tokens only, since a browser would keep no cookies', async () => {
+    const before = await sessions()
+    const page = { origin: LISTED, headers: { 'sec-fetch-site': 'cross-site' } }
+    const asked = { email: asha.user.email, password: TEST_PASSWORD }
+
+    for (const path of ['auth/login', 'auth/register'] as const) {
+      const refused = await api.post(path, { ...asked, session: 'cookie' }, page)
+      expect(refused).toMatchObject({ status: 403, body: { message: expect.stringContaining('use tokens') } })
+      expect(refused.headers.getSetCookie()).toEqual([])
+    }
+    expect(await sessions()).toBe(before)
+    expect(await api.post('auth/login', asked, page)).toMatchObject({
+      status: 200,
+      body: { token: expect.any(String) },
+    })
+  })
+
+  it.each(['same-site', 'same-origin'])('is begun by our page that a browser calls %s', async site => {
+    const page = { origin: LISTED, headers: { 'sec-fetch-site': site } }
+    const asked = { email: asha.user.email, password: TEST_PASSWORD, session: 'cookie' }
+
+    expect(Object.keys(cookiesOf(await api.post('auth/login', asked, page)))).toHaveLength(2)
+  })
+
   it('ends with its cookies', async () => {
     const headers = cookieOf(cookiesOf(await signIn(OWN))['__Host-leadline']?.value ?? '')
     const cookies = cookiesOf(await api.post('auth/logout', undefined, { headers, origin: OWN }))
@@ -222,6 +246,10 @@ describe('a refresh of a browser session', () => {
     expect(answer.status).toBe(200)
     expect(answer.text).not.toMatch(/eyJ|llr_/)
     expect(cookies['__Host-leadline']?.attributes).toContain('Max-Age=900')
+    // The session lives from now on as long as a new one, and its cookie with it.
+    const session = await testDatabase().db.collection('refreshtokens').findOne()
+    const lifeSeconds = Math.round((session?.expiresAt - Date.now()) / 60_000) * 60
+    expect(cookies['__Host-leadline-refresh']?.attributes).toContain(`Max-Age=${lifeSeconds}`)
     const rotated = cookies['__Host-leadline-refresh']?.value ?? ''
     expect(rotated).not.toBe(asha.refreshToken)
     expect((await refresh(rotated, OWN)).status).toBe(200)

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import assignRoute from '../../../api/user/assign-phone.js'
 import type { PublicProfile } from '../../../lib/domain/account-profiles.js'
-import { addPhoneNumbers, getUserByPhone } from '../../../lib/domain/phone-numbers.js'
+import { admitCall } from '../../../lib/domain/admission.js'
+import { addPhoneNumbers } from '../../../lib/domain/phone-numbers.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import type { Wire } from '../../support/fixtures/wire.js'
 import { call } from '../../support/request.js'
@@ -35,7 +36,8 @@ describe('taking a number', () => {
       status: 200,
       body: { success: true, data: { email: asha.user.email, profile: { assignedPhoneNumber: FREE[3] } } },
     })
-    expect((await getUserByPhone('+918047101233'))?.user._id).toEqual(asha.user._id)
+    const called = { to: '+918047101233', sessionId: 'CA1' }
+    expect((await admitCall({}, called, new Date())).userId).toBe(String(asha.user._id))
   })
 
   it('is of any free one without a body, and of no other one when asked again', async () => {
