@@ -9,7 +9,12 @@ const phone = fc.string({ unit: fc.constantFrom('1', '2', '3'), minLength: 3, ma
 it('any part of what a lead has leads to one of its keys', () => {
   fc.assert(
     fc.property(phone, name, fc.nat(), fc.nat(), (digits, text, from, length) => {
-      const { searchText, searchKeys } = searchFieldsOf({ phone: `+${digits}`, name: text, metadata: {} })
+      const { searchText, searchKeys } = searchFieldsOf({
+        phone: `+${digits}`,
+        name: text,
+        microsite: '',
+        metadata: {},
+      })
       const start = from % (searchText.length - 2)
       const part = searchText.slice(start, start + 3 + (length % searchText.length))
       fc.pre(SearchText.safeParse(part).data === part)
