@@ -6,7 +6,7 @@ import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } fr
 import { type DataScope, within } from './data-scope.js'
 import { fitToPage } from './list-size.js'
 import { EndMoment, Moment } from './moment.js'
-import { readPhone } from './phone.js'
+import { QueryPhone, readPhone } from './phone.js'
 
 const Id = z
   .string()
@@ -17,7 +17,7 @@ const Id = z
 export const ChatSessionFilter = PageQuery.extend({
   microsite: z.string().trim().min(1).max(200).optional(),
   leadId: Id.optional(),
-  phone: z.string().trim().min(3).max(64).optional(),
+  phone: QueryPhone.pipe(z.string().trim().min(3).max(64)).optional(),
   startDate: Moment.optional(),
   endDate: EndMoment.optional(),
 })
