@@ -82,6 +82,15 @@ describe('the list of chats', () => {
     expect((await get(session._id)).body.session).toEqual(body.items[0])
   })
 
+  it('shows a chat of the old system, which has no session id, under that of its document', async () => {
+    const { sessionId: _none, ...old } = storedSession()
+    await store(ChatSession.parse(old))
+
+    const id = old._id.toHexString()
+    expect((await list()).body.items).toMatchObject([{ id, sessionId: id }])
+    expect((await get(id)).body.session).toMatchObject({ id, sessionId: id })
+  })
+
   it('takes a plus that its client did not encode for one, which arrives as a space', async () => {
     const session = storedSession({ phone: '+14155550123' })
     await store(session, storedSession({ phone: '+919876501234' }))
