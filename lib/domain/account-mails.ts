@@ -3,6 +3,7 @@ import type { Message } from '../mail/mail.js'
 import { addressTaken, passwordChanged, resetPassword, verifyEmail } from '../mail/templates.js'
 import { enqueueMail, enqueueOnce, type MailKind, sweepMail } from './mail-outbox.js'
 import { countHit } from './rate-counters.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { composeUsageMail } from './usage-mails.js'
 import { findUserByEmail, issueOneTimeToken, nameOf, type User, users } from './users.js'
 
@@ -14,9 +15,6 @@ interface MailRequest {
 
 /** How many mails of a kind one address is sent in an hour, whoever asks for them. */
 const HOURLY_MAILS = 5
-
-/** After this long a request that owes somebody a mail has put it into the outbox, or never will. */
-const SETTLED_MS = 60_000
 
 /** How many owed mails a sweep puts into the outbox. */
 const OWED_AT_ONCE = 100
@@ -46,7 +44,7 @@ export async function sendOwedMail(user: User, now: Date): Promise<void> {
 /** Sends the mails that are due, those that a crash left owed among them. What is left stays for the next sweep. */
 export async function sweepAccountMail(now: Date, isOver?: () => boolean): ReturnType<typeof sweepMail> {
   const owing = (await users.open())
-    .find({ 'owedMail.since': { $lt: new Date(now.getTime() - SETTLED_MS) } })
+    .find({ 'owedMail.since': { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
     .sort({ 'owedMail.since': 1 })
     .limit(OWED_AT_ONCE)
   for (const user of await owing.toArray()) await enqueueOwedMail(user, now)

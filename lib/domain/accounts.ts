@@ -7,7 +7,7 @@ import { AppError, invalidField } from '../errors.js'
 import { enqueueAccountMail, sendOwedMail } from './account-mails.js'
 import { revokeKeysUntil } from './api-keys.js'
 import { isKnownNetwork, rememberNetwork, withNetwork } from './known-networks.js'
-import { admitLoginAttempt, forgetFailures } from './login-throttle.js'
+import { admitLoginAttempt, countAsSuccess, forgetFailures } from './login-throttle.js'
 import {
   endAllSessions,
   endSession,
@@ -140,7 +140,7 @@ export async function checkPassword(email: string, password: string, request: Ac
   if (!matches || !user || !hash || statusOf(user) !== 'active')
     throw new AppError('unauthenticated', 'The e-mail address or the password is wrong.')
 
-  await forgetFailures(email, network)
+  await countAsSuccess(attempt)
   const rewrite = user.passwordHash === undefined || needsRehash(hash)
   const passwordHash = rewrite ? await hashPassword(password) : undefined
   const open = await users.openGuarded()

@@ -8,7 +8,7 @@ import { idOf, readId } from './ids.js'
 import { fitToAnswer, fitToPage } from './list-size.js'
 import { Microsite } from './microsite.js'
 import { EndMoment, Moment } from './moment.js'
-import { readPhone } from './phone.js'
+import { QueryPhone, readPhone } from './phone.js'
 
 /** The query of a list of chats. */
 export const ChatSessionFilter = PageQuery.extend({
@@ -16,7 +16,7 @@ export const ChatSessionFilter = PageQuery.extend({
   leadId: idOf('lead')
     .transform(id => new ObjectId(id))
     .optional(),
-  phone: z.string().trim().min(3).max(64).optional(),
+  phone: QueryPhone.pipe(z.string().trim().min(3).max(64)).optional(),
   startDate: Moment.optional(),
   endDate: EndMoment.optional(),
 })

@@ -9,7 +9,8 @@ import { namedFieldsOf } from './named-fields.js'
 /** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */
 export const ChatSession = z.object({
   _id: z.instanceof(ObjectId),
-  sessionId: z.string(),
+  /** A chat that the old system stored has none. */
+  sessionId: z.string().optional(),
   microsite: z.string(),
   projectId: z.string(),
   ownerId: z.instanceof(ObjectId).optional(),
@@ -38,7 +39,7 @@ export const chatSessions = collection<ChatSession>({
     { name: 'person_newest', key: { phone: 1, createdAt: -1, _id: -1 } },
     // Those of a project, when it changes hands.
     { name: 'projectId', key: { projectId: 1 } },
-    // One chat, once; rows of the old store have no session id.
+    // One chat, once.
     {
       name: 'project_session',
       key: { microsite: 1, sessionId: 1, projectId: 1 },
@@ -58,6 +59,8 @@ export const PublicChatSession = ChatSession.omit({
 }).extend({
   id: z.string(),
   _id: z.string(),
+  /** Its own, or that of its document. */
+  sessionId: z.string(),
   leadId: z.string().optional(),
   conversation: z.array(PublicMessage),
   /** It has more than an answer could hold. In a list: more to show by itself. */
@@ -67,7 +70,7 @@ export type PublicChatSession = z.infer<typeof PublicChatSession>
 
 const publicFieldsOf = namedFieldsOf(PublicChatSession)
 
-/** A chat for who may see it; chats of the old store have no session id of their own. */
+/** A chat for who may see it. */
 export function toPublicSession(session: ChatSession): PublicChatSession {
   const id = session._id.toHexString()
   const leadId = session.leadId?.toHexString()

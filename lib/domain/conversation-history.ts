@@ -14,6 +14,7 @@ import {
   toPublicConversation,
 } from './conversations.js'
 import { EndMoment, Moment } from './moment.js'
+import { QueryPhone } from './phone.js'
 
 /** How many calls of an export are read at a time. */
 const EXPORT_BATCH = 500
@@ -25,12 +26,8 @@ export const ConversationFilter = z.object({
   status: ConversationStatus.optional(),
   from: Moment.optional(),
   to: EndMoment.optional(),
-  /** The caller's. A plus that its client did not encode is a space by now. */
-  phoneNumber: z
-    .string()
-    .transform(number => number.replace(/^ /, '+'))
-    .pipe(CallerNumber)
-    .optional(),
+  /** The caller's. */
+  phoneNumber: QueryPhone.pipe(CallerNumber).optional(),
 })
 export type ConversationFilter = z.infer<typeof ConversationFilter>
 

@@ -1,9 +1,8 @@
 import { type Conversation, conversations } from './conversations.js'
 import { meteredCallOf } from './metered-calls.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { type Metering, meterCall } from './usage-metering.js'
 
-/** After this long the request that moved a call has metered it, or never will. */
-const SETTLED_MS = 60 * 1000
 const BATCH = 500
 
 /**
@@ -45,7 +44,7 @@ export async function meterPendingCalls(now: Date, isOver: () => boolean = () =>
 
 async function unmetered(now: Date): Promise<Conversation[]> {
   return (await conversations.open())
-    .find({ meteringPending: true, updatedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+    .find({ meteringPending: true, updatedAt: { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
     .sort({ updatedAt: 1 })
     .limit(BATCH)
     .toArray()

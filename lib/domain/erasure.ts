@@ -9,6 +9,7 @@ import { conversationTurns } from './conversation-turns.js'
 import { conversations } from './conversations.js'
 import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
 import { releasePhoneNumbers } from './phone-assignments.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { sessions } from './sessions.js'
 import { UsageRow, usageOf } from './usage.js'
 import { usagePeriods } from './usage-periods.js'
@@ -16,8 +17,11 @@ import { userProfiles } from './user-profiles.js'
 import { findUser, type User, users } from './users.js'
 import { widgetConfigs } from './widget-configs.js'
 
-/** After this long every request that was under way when an erasure began has ended, the erasure's own too. */
-const SETTLED_MS = 10 * 60 * 1000
+/**
+ * When an erasure is gone through once more, for what requests left that were under way when it began. Longer than any
+ * request takes, its own too: nobody looks after what is written later.
+ */
+const GONE_THROUGH_AGAIN_MS = 10 * REQUEST_LIFE_MS
 
 /** That an account was erased, and what of it; kept without anything that says whose it was. */
 export const Erasure = z.object({
@@ -119,7 +123,7 @@ export async function finishErasures(
   const open = await erasures.open()
   const unsettled = open.find({
     state: { $in: ['running', 'done'] },
-    requestedAt: { $lt: new Date(now.getTime() - SETTLED_MS) },
+    requestedAt: { $lt: new Date(now.getTime() - GONE_THROUGH_AGAIN_MS) },
   })
   const finished = { interrupted: 0, settled: 0 }
   let failure: unknown

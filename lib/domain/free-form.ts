@@ -18,7 +18,7 @@ export type KeptPair = z.infer<typeof KeptPair>
 export type FreeForm = Record<string, unknown>
 
 /** Whether a key can be stored as a key. */
-export function isStorableKey(key: string): boolean {
+function isStorableKey(key: string): boolean {
   return !FORBIDDEN_KEYS.has(key) && !key.startsWith('$') && !/[.\0]/.test(key)
 }
 
@@ -29,12 +29,12 @@ export function isStorableKey(key: string): boolean {
  */
 export const CapturedFreeForm = z.unknown().optional().transform(captureFreeForm)
 
-export function captureFreeForm(value: unknown): FreeForm {
+function captureFreeForm(value: unknown): FreeForm {
   const { captured, cut } = boundFreeForm(value)
   return cut ? { ...captured, truncated: true } : captured
 }
 
-/** As `captureFreeForm`, for who keeps elsewhere what is cut off. */
+/** As `CapturedFreeForm`, for who keeps elsewhere what is cut off. */
 export function boundFreeForm(value: unknown): { captured: FreeForm; cut: boolean } {
   if (value === undefined || value === null) return { captured: {}, cut: false }
   const budget = { keys: MAX_KEYS, characters: MAX_CHARACTERS, cut: false }

@@ -19,7 +19,8 @@ export const Health = z.object({
 export type Health = z.infer<typeof Health>
 
 /**
- * Checks that the database answers and that every declared index is there.
+ * Checks that the database answers and that every declared index could be made. A process asks for them until they are
+ * there, and not again: that somebody dropped one since, `npm run doctor` tells.
  *
  * @throws {AppError} `unavailable` with a detail for each reason why not.
  */

@@ -24,7 +24,7 @@ export async function readCollectionStates(): Promise<CollectionState[]> {
   return states
 }
 
-export async function readCollectionState(collection: AnyCollection): Promise<CollectionState> {
+async function readCollectionState(collection: AnyCollection): Promise<CollectionState> {
   const db = await database()
   const actual = await db
     .collection(collection.name)

@@ -5,13 +5,12 @@ import { digestOf } from './digest.js'
 import { countEach } from './event-counts.js'
 import { countedAs, type Lead, leads } from './leads.js'
 import { countHit } from './rate-counters.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 
 /** More leads than this of one phone on a microsite in a day, or from one address in an hour, are nobody's. */
 const DAILY_OF_PHONE = 20
 const HOURLY_OF_ADDRESS = 40
 
-/** After this long the request that captured a lead has followed it up, or never will. */
-const SETTLED_MS = 60 * 1000
 const BATCH = 500
 
 /**
@@ -57,7 +56,7 @@ export async function followUpPending(now: Date, isOver: () => boolean = () => f
 
 async function pendingLeads(now: Date): Promise<Lead[]> {
   return (await leads.open())
-    .find({ pending: true, createdAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+    .find({ pending: true, createdAt: { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
     .sort({ createdAt: 1 })
     .limit(BATCH)
     .toArray()

@@ -10,7 +10,7 @@ import { fitToPage } from './list-size.js'
 import { Microsite } from './microsite.js'
 import { EndMoment, Moment } from './moment.js'
 
-export const SpamFilter = z.enum(['no', 'only', 'all'])
+const SpamFilter = z.enum(['no', 'only', 'all'])
 
 /** How many leads of an export are read at a time. */
 const EXPORT_BATCH = 500

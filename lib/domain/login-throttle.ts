@@ -12,22 +12,23 @@ interface Patience {
 }
 
 /**
- * How wrong passwords are slowed down. For one address on one account the first five tries are free; each
- * further one has to wait twice as long as the one before, up to five minutes. For one account from everywhere
- * a hundred failures an hour are free; beyond that only networks that its owner has logged in from, or has replaced
- * the password from, get to try. An attacker thus slows down himself, and never the owner: neither of the two locks an
- * account, and who is kept out of a new network gets in by the account's mail.
+ * How wrong passwords are slowed down. In an hour, for one address on one account the first five are free; each
+ * further try has to wait twice as long as the one before, up to five minutes. For one account from everywhere a hundred
+ * failures are free; beyond that, all networks together that its owner has not logged in from lately, nor replaced the
+ * password from, get one try every five minutes. An attacker thus slows down himself, and never the owner at home:
+ * neither of the two locks an account, and who is kept out of a new network gets in by the account's mail.
  */
 const PER_ADDRESS: Patience = { free: 5, delaysSeconds: [2, 4, 8, 16, 32, 64, 128, 256, 300] }
 const PER_ACCOUNT: Patience = { free: 100, delaysSeconds: [300] }
 
-const MEMORY_MS = 60 * 60 * 1000
+/** For how long failures are counted together. */
+const WINDOW_MS = 60 * 60 * 1000
 
-/** Failed logins of one address on one account, or of one account from everywhere. */
+/** Failed logins of one address on one account, or of one account from everywhere, in an hour from the first on. */
 export const LoginFailures = z.object({
   /** Hash of what is counted: neither addresses nor e-mails are kept. */
   _id: z.string(),
-  failures: z.number().int().positive(),
+  failures: z.number().int().nonnegative(),
   nextTryAt: z.date(),
   expiresAt: z.date(),
 })
@@ -47,7 +48,7 @@ export interface LoginAttempt {
 }
 
 /**
- * Admits one try at a password, and counts it as failed until `forgetFailures` says otherwise: however many
+ * Admits one try at a password, and counts it as failed until `countAsSuccess` says otherwise: however many
  * arrive at once, each is counted before its password is looked at.
  *
  * @throws {AppError} `rate_limited` with the seconds to wait.
@@ -55,7 +56,12 @@ export interface LoginAttempt {
 export async function admitLoginAttempt(attempt: LoginAttempt, now: Date): Promise<void> {
   const { email, network, networkIsKnown } = attempt
   await count(pairKey(email, network), PER_ADDRESS, now)
-  if (!networkIsKnown) await count(key('account', email), PER_ACCOUNT, now)
+  if (!networkIsKnown) await count(accountKey(email), PER_ACCOUNT, now)
+}
+
+/** An admitted try had the right password: it is taken back where it was counted, whoever else has failed meanwhile. */
+export async function countAsSuccess({ email, network, networkIsKnown }: LoginAttempt): Promise<void> {
+  await Promise.all([forgetFailures(email, network), !networkIsKnown && takeBack(accountKey(email))])
 }
 
 /** It was the owner who tried: the failures of this network were the owner's own mistakes. */
@@ -85,19 +91,24 @@ async function count(_id: string, patience: Patience, now: Date): Promise<void> 
   }
 }
 
+/** In the hour that the counter is of, or as the first of another one: what is over may still be there. */
 function failedOnceMore({ free, delaysSeconds }: Patience, now: Date): Document[] {
-  const isRemembered = { $gt: ['$expiresAt', now] }
+  const isRunning = { $gt: ['$expiresAt', now] }
   const beyondFree = { $min: [{ $subtract: ['$failures', free + 1] }, delaysSeconds.length - 1] }
   const delayMs = { $multiply: [1000, { $arrayElemAt: [delaysSeconds, beyondFree] }] }
   return [
     {
       $set: {
-        failures: { $cond: [isRemembered, { $add: ['$failures', 1] }, 1] },
-        expiresAt: new Date(now.getTime() + MEMORY_MS),
+        failures: { $cond: [isRunning, { $add: ['$failures', 1] }, 1] },
+        expiresAt: { $cond: [isRunning, '$expiresAt', new Date(now.getTime() + WINDOW_MS)] },
       },
     },
     { $set: { nextTryAt: { $cond: [{ $lte: ['$failures', free] }, now, { $add: [now, delayMs] }] } } },
   ]
+}
+
+async function takeBack(_id: string): Promise<void> {
+  await (await loginFailures.open()).updateOne({ _id, failures: { $gt: 0 } }, { $inc: { failures: -1 } })
 }
 
 function tooSoon(nextTryAt: Date, now: Date): AppError {
@@ -107,6 +118,10 @@ function tooSoon(nextTryAt: Date, now: Date): AppError {
 
 function pairKey(email: string, network: string): string {
   return key('pair', email, network)
+}
+
+function accountKey(email: string): string {
+  return key('account', email)
 }
 
 function key(...parts: string[]): string {

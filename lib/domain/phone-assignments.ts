@@ -2,10 +2,14 @@ import { type Filter, ObjectId } from 'mongodb'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
 import { type PhoneNumber, phoneNumbers } from './phone-numbers.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { userProfiles } from './user-profiles.js'
 
-/** After this long a request that won a number has written it to the profile, or never will. */
-const SETTLED_MS = 10 * 60 * 1000
+/**
+ * How long a number that was won may be in no profile. Longer than its request can be at it: one that is given back late
+ * harms nobody, and calls to one that is given back too early reach somebody else.
+ */
+const STRAY_AFTER_MS = 10 * REQUEST_LIFE_MS
 
 /** How many numbers maintenance looks at in one query. */
 const BATCH = 500
@@ -68,7 +72,7 @@ export async function releasePhoneNumbers(userId: ObjectId, now: Date): Promise<
 export async function releaseStrayNumbers(now: Date, isOver: () => boolean = () => false): Promise<number> {
   const numbers = await phoneNumbers.open()
   const profiles = await userProfiles.open()
-  const settled = { assignedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } }
+  const settled = { assignedAt: { $lt: new Date(now.getTime() - STRAY_AFTER_MS) } }
   let released = 0
   for (let last = ''; ; ) {
     const batch = await numbers

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { bulkUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
-import { DEFAULT_PHONE_COUNTRY, normalisePhone } from './phone.js'
+import { DEFAULT_PHONE_COUNTRY, normalisePhone, QueryPhone } from './phone.js'
 import { userProfiles } from './user-profiles.js'
 
 const NOT_A_NUMBER = 'must be a phone number'
@@ -88,12 +88,8 @@ export type PublicPhoneNumber = z.infer<typeof PublicPhoneNumber>
 export const PhoneNumberFilter = z.object({
   state: z.enum(['all', 'free', 'assigned']).default('all'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  /** The last number of the page before. Its plus is a space where a client did not encode it. */
-  cursor: z
-    .string()
-    .max(32)
-    .transform(text => text.replace(/^ /, '+'))
-    .optional(),
+  /** The last number of the page before. */
+  cursor: QueryPhone.pipe(z.string().max(32)).optional(),
 })
 
 export const PhoneNumberPage = z.object({

@@ -1,7 +1,11 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js'
+import { z } from 'zod'
 
 /** Where a number without a country code is taken to be, unless its project says otherwise. */
 export const DEFAULT_PHONE_COUNTRY: CountryCode = 'IN'
+
+/** A number in a query: a plus that its client did not encode is a space by now. No number begins with a zero. */
+export const QueryPhone = z.string().transform(text => text.replace(/^ (?=[1-9])/, '+'))
 
 /** A country that libphonenumber knows (ISO 3166-1 alpha-2), or undefined for anything else. */
 export function phoneCountry(value: unknown): CountryCode | undefined {

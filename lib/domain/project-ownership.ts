@@ -5,10 +5,8 @@ import { type EventCount, eventCounts } from './event-counts.js'
 import { events } from './events.js'
 import { hostOf } from './hosts.js'
 import { type Lead, leads } from './leads.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { listsDomains, UNNAMED_PROJECT, type WidgetConfig, widgetConfigs } from './widget-configs.js'
-
-/** After this long no capture that began under the old owner can still be writing. */
-const SETTLED_MS = 60 * 1000
 
 const onlyId = { projection: { _id: 1 } }
 
@@ -94,7 +92,7 @@ export async function handOver(
  */
 export async function finishHandOvers(now: Date, isOver: () => boolean = () => false): Promise<number> {
   const configs = await widgetConfigs.open()
-  const settled = configs.find({ ownerChangedAt: { $lt: new Date(now.getTime() - SETTLED_MS) } })
+  const settled = configs.find({ ownerChangedAt: { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
   let finished = 0
   for await (const { _id, projectId, ownerId, ownerChangedAt } of settled) {
     if (isOver()) break

@@ -20,9 +20,10 @@ export const rateCounters = collection<RateCounter>({
 })
 
 /**
- * Counts one hit in the window that contains `now` and returns how many there are, this one included. Atomic,
+ * Counts a hit in the window that contains `now` and returns how many there are, this one included. Atomic,
  * so that of any number of concurrent hits each gets a count of its own.
  *
+ * @param weight how many the hit counts as.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function countHit(
@@ -30,6 +31,7 @@ export async function countHit(
   key: string,
   windowSeconds: number,
   now: Date,
+  weight = 1,
 ): Promise<{ count: number; windowEndsAt: Date }> {
   const windowMs = windowSeconds * 1000
   const window = Math.floor(now.getTime() / windowMs)
@@ -39,10 +41,10 @@ export async function countHit(
   const hit = () =>
     counters.findOneAndUpdate(
       { _id },
-      { $inc: { count: 1 }, $setOnInsert: { expiresAt: windowEndsAt } },
+      { $inc: { count: weight }, $setOnInsert: { expiresAt: windowEndsAt } },
       // A counter lost in a crash is no loss: it need not wait for the journal as what we acknowledge does.
       { upsert: true, returnDocument: 'after', writeConcern: { w: 1, journal: false } },
     )
   const counter = await retryUpsert(() => despiteCut(hit))
-  return { count: counter?.count ?? 1, windowEndsAt }
+  return { count: counter?.count ?? weight, windowEndsAt }
 }

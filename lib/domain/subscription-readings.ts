@@ -7,7 +7,7 @@ import { type UserProfile, userProfiles } from './user-profiles.js'
 
 /** What a reading of a customer's subscriptions found. */
 export interface Reading {
-  /** Nobody here has this customer, or Stripe does not: nothing was changed. */
+  /** Nobody here has this customer, or Stripe does not: nothing was changed but when it was asked. */
   unknownTo: 'us' | 'stripe' | undefined
   /** The subscription that is running, or still waits for its first payment. */
   current: SubscriptionReading | undefined
@@ -38,15 +38,17 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
     if (revision >= first + 2) return { unknownTo: undefined, current, remarks: [] }
 
     const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId)
-    if (!readings)
-      return { unknownTo: 'stripe', current: undefined, remarks: [`Stripe does not know ${customerId}.`] }
-    current = readings.filter(isUnderWay).sort(byWeight)[0]
-    const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
     const asFound: Filter<UserProfile> = {
       userId: profile.userId,
       'subscription.stripeCustomerId': customerId,
       'subscription.revision': stored.revision ?? { $exists: false },
     }
+    if (!readings) {
+      await profiles.updateOne(asFound, { $set: { 'subscription.readAt': now } })
+      return { unknownTo: 'stripe', current: undefined, remarks: [`Stripe does not know ${customerId}.`] }
+    }
+    current = readings.filter(isUnderWay).sort(byWeight)[0]
+    const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
     const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
     const { fields = {}, gone = {}, remarks = [] } = chosen ? changeTo(chosen, stored) : {}
     const { matchedCount } = await profiles.updateOne(asFound, {
@@ -156,6 +158,7 @@ const REREAD_AT_MOST = 200
  * Reads subscriptions again whose period is over without any news of it: webhooks may have been lost.
  *
  * @param isOver whether to end before the next one.
+ * @throws what kept the last one that could not be read from it, once all the others are.
  */
 export async function rereadOverdue(
   now: Date,
@@ -175,12 +178,18 @@ export async function rereadOverdue(
     })
     .sort({ 'subscription.readAt': 1 })
     .limit(REREAD_AT_MOST)
+  let failure: unknown
   for await (const { subscription } of overdue) {
-    if (performance.now() - startedAt > REREAD_MS || isOver()) return swept
+    if (performance.now() - startedAt > REREAD_MS || isOver()) break
     if (!subscription?.stripeCustomerId) continue
-    const { remarks } = await readCustomer(subscription.stripeCustomerId, now)
-    swept.read += 1
-    swept.remarks.push(...remarks)
+    try {
+      const { remarks } = await readCustomer(subscription.stripeCustomerId, now)
+      swept.read += 1
+      swept.remarks.push(...remarks)
+    } catch (error) {
+      failure = error
+    }
   }
+  if (failure !== undefined) throw failure
   return swept
 }

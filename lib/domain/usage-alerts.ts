@@ -1,4 +1,3 @@
-import { sweepAccountMail } from './account-mails.js'
 import { enqueueOnce, type MailKind } from './mail-outbox.js'
 import { type PlanLimits, plans } from './plans.js'
 import { entitlementAt } from './subscriptions.js'
@@ -19,27 +18,26 @@ const LEVELS = [
  * none twice. A reservation tells nobody: its call may never start.
  *
  * @param period with its entries, unless its plan has no limits.
+ * @returns whether there is a mail to send.
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function alertUsage(
-  period: UsagePeriod,
-  now: Date,
-  background?: (task: Promise<unknown>) => void,
-): Promise<void> {
-  if (period.end <= now || dueLevels(period, period.limits).length === 0) return
+export async function alertUsage(period: UsagePeriod, now: Date): Promise<boolean> {
+  if (period.end <= now || dueLevels(period, period.limits).length === 0) return false
   const [user, subscription] = await Promise.all([
     findUser(period.userId.toHexString()),
     subscriptionOf(period.userId),
   ])
-  if (!user || statusOf(user) === 'deleted') return
+  if (!user || statusOf(user) === 'deleted') return false
   // The limits of the document are those of the last admission: the plan may be another one since.
   const { plan, period: current } = entitlementAt(subscription, now)
-  if (current.id !== period.periodId) return
+  if (current.id !== period.periodId) return false
+  let isDue = false
   for (const { name, mail } of dueLevels(period, plans[plan])) {
     if (!(await enqueueOnce(mail, user.email, period._id, now))) continue
     await (await usagePeriods.open()).updateOne({ _id: period._id }, { $min: { [`alertedAt.${name}`]: now } })
-    background?.(sweepAccountMail(now))
+    isDue = true
   }
+  return isDue
 }
 
 function dueLevels(period: UsagePeriod, limits: PlanLimits) {

@@ -64,7 +64,8 @@ export function countOf({ status, seconds }: Pick<MeteredCall, 'status' | 'secon
 
 /**
  * An entry with one more reading of its call. Readings may come late, twice and in any order: seconds only rise, and
- * what is over stays over. A call that goes on counts, whatever becomes of it.
+ * what is over stays over. A call counts while it goes on; how it ends decides whether it still does (see `countOf`),
+ * and one that counts then goes on to.
  *
  * @param before without one: a call that was not admitted here.
  */

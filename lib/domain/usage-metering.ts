@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js'
+import { sweepAccountMail } from './account-mails.js'
 import { plans } from './plans.js'
 import { entitlementIn } from './subscriptions.js'
 import { alertUsage } from './usage-alerts.js'
@@ -94,8 +95,19 @@ function meteringOf(periodId: string, { calls, seconds }: UsageEntry): Metering 
   return { periodId, calls, seconds }
 }
 
-/** What a changed period asks for beside. What fails of it is done by the next call, or by maintenance. */
+/**
+ * What a changed period asks for beside. It is no part of the call, which is not refused for a mail that cannot be asked
+ * for: what fails of it is done by the next call, or by maintenance.
+ */
 async function follow(period: UsagePeriod, now: Date, background: Background | undefined): Promise<void> {
-  await alertUsage(period, now, background)
-  if (background && period.sweepAt && period.sweepAt <= now) background(sweepPeriod(period._id, now))
+  if (!background) {
+    await alertUsage(period, now)
+    return
+  }
+  background(alertAtOnce(period, now))
+  if (period.sweepAt && period.sweepAt <= now) background(sweepPeriod(period._id, now))
+}
+
+async function alertAtOnce(period: UsagePeriod, now: Date): Promise<void> {
+  if (await alertUsage(period, now)) await sweepAccountMail(now)
 }

@@ -11,8 +11,8 @@ import { subscriptionOf } from './user-profiles.js'
 const HOUR_MS = 60 * 60 * 1000
 const DAY_MS = 24 * HOUR_MS
 
-/** After this long the request that moved a call has metered it, or never will. */
-const SETTLED_MS = HOUR_MS
+/** A call that was moved more recently is left to who moved it, and to `meterPendingCalls` after that. */
+const LEFT_ALONE_MS = HOUR_MS
 
 /** A call's document is written after its admission, and may carry a time from before it. */
 const MARGIN_MS = 7 * DAY_MS
@@ -82,7 +82,7 @@ async function tallyCalls(
   for await (const record of await callsSince(userId, new Date(since.getTime() - MARGIN_MS))) {
     if (open.has(record.sessionId)) continue
     const call = meteredCallOf(record)
-    const isSettled = (record.updatedAt ?? record.createdAt).getTime() <= now.getTime() - SETTLED_MS
+    const isSettled = (record.updatedAt ?? record.createdAt).getTime() <= now.getTime() - LEFT_ALONE_MS
     if (isSettled && call.startedAt >= since && (await meterAgain(call, now))) newlyMetered += 1
     else if (call.metered) add(tally, call.metered.periodId, call.metered)
   }

@@ -7,8 +7,8 @@ import { AppError } from '../errors.js'
 import { Subscription } from './subscriptions.js'
 import { ContactPhone, UserName } from './users.js'
 
-export const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
-export const ResponseLength = z.enum(['short', 'medium', 'long'])
+const VoiceModel = z.enum(['alloy', 'echo', 'fable', 'onyx', 'nova', 'shimmer'])
+const ResponseLength = z.enum(['short', 'medium', 'long'])
 const AiModel = z
   .string()
   .refine(model => env().aiModels.includes(model), 'is not one of the AI models offered')

@@ -31,8 +31,7 @@ export const ContactPhone = z.string().trim().min(3).max(32)
 /** A secret that was mailed to its owner, as it is stored: hashed and with an end. One a kind is outstanding. */
 const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
 
-export const OneTimeTokenKind = z.enum(['verifyEmail', 'resetPassword'])
-export type OneTimeTokenKind = z.infer<typeof OneTimeTokenKind>
+type OneTimeTokenKind = 'verifyEmail' | 'resetPassword'
 
 /**
  * A mail that a change of an account owes its owner: written with the change, so that no crash between the two loses it,

@@ -12,7 +12,7 @@ export const ProjectId = z.string().trim().min(1).max(200)
 export const UNNAMED_PROJECT = 'default'
 
 /** The texts and looks that a widget shows; each has a default, so a stored configuration may be partial. */
-export const Appearance = z.object({
+const Appearance = z.object({
   agentName: z.string(),
   avatarUrl: z.string(),
   primaryColor: z.string(),

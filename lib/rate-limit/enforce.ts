@@ -33,6 +33,7 @@ export class RateLimited extends AppError {
  * undefined where an `open` policy could not be counted in time by either.
  *
  * @param report is told of a Redis that fails, which does not change the answer.
+ * @param weight how many the request counts as.
  * @throws {RateLimited} when the limit is used up.
  * @throws {AppError} `unavailable` when a `closed` policy cannot be counted.
  */
@@ -41,16 +42,20 @@ export async function enforceLimit(
   key: string,
   now: Date,
   report: (failure: unknown) => void = () => {},
+  weight = 1,
 ): Promise<LimitState | undefined> {
   const policy: Policy = policies[name]
-  const counting = count(name, policy, key, now, report)
+  const limit = Math.ceil(policy.limit * env().rateLimitScale)
+  const { windowSeconds } = policy
+  const counter = { policy: name, key, weight, limit, windowSeconds }
+  const counting = count(counter, policy, now, report)
   const hit = await (policy.whenUnavailable === 'open' ? patiently(counting) : counting)
   if (hit === undefined) return undefined
 
   const state: LimitState = {
     policy: name,
-    limit: hit.limit,
-    windowSeconds: policy.windowSeconds,
+    limit,
+    windowSeconds,
     remaining: hit.remaining,
     resetSeconds: Math.max(1, Math.ceil((hit.windowEndsAt.getTime() - now.getTime()) / 1000)),
   }
@@ -59,22 +64,20 @@ export async function enforceLimit(
 }
 
 async function count(
-  name: PolicyName,
-  { windowSeconds, whenUnavailable, ...policy }: Policy,
-  key: string,
+  counter: Counter,
+  { whenUnavailable }: Policy,
   now: Date,
   report: (failure: unknown) => void,
-): Promise<(Hit & { limit: number }) | undefined> {
-  const limit = Math.ceil(policy.limit * env().rateLimitScale)
-  const counter = { policy: name, key, limit, windowSeconds }
+): Promise<Hit | undefined> {
   const inDatabase = () => countHitInDatabase(counter, now)
-  const hit =
+  return (
     (await countHitInRedis(counter, report)) ??
     (await (whenUnavailable === 'open' ? patiently(inDatabase(), PATIENCE_MS) : inDatabase()))
-  return hit && { ...hit, limit }
+  )
 }
 
-async function countHitInDatabase({ policy, key, limit, windowSeconds }: Counter, now: Date): Promise<Hit> {
-  const { count, windowEndsAt } = await countHit(policy, key, windowSeconds, now)
+async function countHitInDatabase(counter: Counter, now: Date): Promise<Hit> {
+  const { policy, key, weight, limit, windowSeconds } = counter
+  const { count, windowEndsAt } = await countHit(policy, key, windowSeconds, now, weight)
   return { admitted: count <= limit, remaining: Math.max(0, limit - count), windowEndsAt }
 }

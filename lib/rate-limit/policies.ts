@@ -1,4 +1,4 @@
-/** A rate limit: so many requests in a fixed window, counted for what the policy is keyed on. */
+/** A rate limit: so many in a fixed window, counted for what the policy is keyed on. */
 export interface Policy {
   limit: number
   windowSeconds: number
@@ -21,7 +21,7 @@ export interface Policy {
 export const policies = {
   /** Leads and chats from visitors: losing one costs a customer, so it stays open. */
   capture: { limit: 60, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
-  /** Widget events. */
+  /** Widget events, each of a batch by itself. */
   events: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Widget configuration: mostly answered by the shared cache in front of us. */
   config: { limit: 600, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },

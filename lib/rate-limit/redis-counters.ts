@@ -12,10 +12,11 @@ const MAX_REMEMBERED_KEYS = 10_000
 /** What stands in for Redis may answer with a whole page. */
 const MAX_REASON_LENGTH = 200
 
-/** What is counted, and how much of it is admitted. */
+/** What is counted, how many at once, and how much of it is admitted. */
 export interface Counter {
   policy: string
   key: string
+  weight: number
   limit: number
   windowSeconds: number
 }
@@ -41,7 +42,7 @@ const usedUp = new Map<string, number>()
 let connecting: Promise<(counter: Counter) => Ratelimit> | undefined
 
 /**
- * Counts one hit in the window that contains this moment, in the deployment's Redis; undefined where it has none, or
+ * Counts a hit in the window that contains this moment, in the deployment's Redis; undefined where it has none, or
  * none that counts within `RATE_LIMIT_TIMEOUT_MS`, which is reported once a pause. Windows are fixed and start when
  * those of the MongoDB limiter do, so that a limit means the same in both; in a window in which one takes over from the
  * other, each admits as many.
@@ -70,7 +71,7 @@ async function count(counter: Counter, connection: NonNullable<typeof connecting
   if (usedUp.size > MAX_REMEMBERED_KEYS) usedUp.clear()
   // A key may be an address, which is nobody's to read.
   const key = hash('sha256', counter.key, 'base64url')
-  const { success, remaining, reset, reason } = await limiterOf(counter).limit(key)
+  const { success, remaining, reset, reason } = await limiterOf(counter).limit(key, { rate: counter.weight })
   // The limiter lets pass what it had no time for.
   if (reason === 'timeout') throw new Error('no answer in time')
   return { admitted: success, remaining, windowEndsAt: new Date(reset) }

@@ -82,6 +82,27 @@ describe('the list of chats', () => {
     expect((await get(session._id)).body.session).toEqual(body.items[0])
   })
 
+  it('shows a chat of the old system, which has no session id, under that of its document', async () => {
+    const { sessionId: _none, ...old } = storedSession()
+    await store(ChatSession.parse(old))
+
+    const id = old._id.toHexString()
+    expect((await list()).body.items).toMatchObject([{ id, sessionId: id }])
+    expect((await get(id)).body.session).toMatchObject({ id, sessionId: id })
+  })
+
+  it('takes a plus that its client did not encode for one, which arrives as a space', async () => {
+    const session = storedSession({ phone: '+14155550123' })
+    await store(session, storedSession({ phone: '+919876501234' }))
+
+    for (const phone of ['+14155550123', '%2B14155550123', '%20%2B1%20415-555-0123']) {
+      const path = `/api/chat-sessions?phone=${phone}`
+      const found = await call<Answer>(sessionsRoute, 'GET', path, { token: adminToken() })
+      expect([phone, found.status, idsOf(found)]).toEqual([phone, 200, [session.sessionId]])
+    }
+    expect(idsOf(await list({ phone: ' 098765 01234' }))).toHaveLength(1)
+  })
+
   it('shows a lead’s chat by the lead, under its phone in any format', async () => {
     const { body } = await call<{ lead: { id: string } }>(leadsRoute, 'POST', '/api/leads', {
       body: leadSubmission(),

@@ -240,7 +240,7 @@ describe('an erasure that a crash interrupted', () => {
 
   it('is reported, and gone through once', async () => {
     const first = await settleIn()
-    await crashAfterWrites(5, () => deleteAccount(first.user, first.password, request))
+    await crashAfterWrites(6, () => deleteAccount(first.user, first.password, request))
     const second = await createTestUser()
     await deleteAccount(second.user, second.password, request)
 

@@ -1,6 +1,8 @@
 import { BSON } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { captureFreeForm } from '../../lib/domain/free-form.js'
+import { CapturedFreeForm } from '../../lib/domain/free-form.js'
+
+const captureFreeForm = (value: unknown) => CapturedFreeForm.parse(value)
 
 /** As it arrives: only `JSON.parse` makes an own key `__proto__`. */
 const capture = (json: string) => captureFreeForm(JSON.parse(json))
@@ -11,7 +13,7 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf))
 }
 
-describe('captureFreeForm', () => {
+describe('free-form data that is captured', () => {
   it('keeps what widgets send as it is', () => {
     const metadata = {
       name: 'Test Visitor',

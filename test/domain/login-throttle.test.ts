@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { admitLoginAttempt, forgetFailures, type LoginAttempt } from '../../lib/domain/login-throttle.js'
+import {
+  admitLoginAttempt,
+  countAsSuccess,
+  forgetFailures,
+  type LoginAttempt,
+} from '../../lib/domain/login-throttle.js'
 import { AppError } from '../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 
@@ -75,8 +80,9 @@ describe('the tries of one address on one account', () => {
     for (let i = 0; i < 5; i++) expect(await waitOf(attempt())).toBe(0)
   })
 
-  it('are forgotten after an hour without any', async () => {
-    for (let i = 0; i < 6; i++) await waitOf(attempt())
+  it('are forgotten an hour after the first', async () => {
+    for (let i = 0; i < 6; i++) await waitOf(attempt(), i * 600 * SECOND_MS)
+    expect(await waitOf(attempt(), 3_001 * SECOND_MS)).toBe(1)
 
     for (let i = 0; i < 5; i++) expect(await waitOf(attempt(), HOUR_MS + i)).toBe(0)
   })
@@ -121,6 +127,34 @@ describe('the tries of many addresses on one account', () => {
       301 * SECOND_MS,
     )
     expect(admittedOf(after)).toBe(1)
+  })
+
+  it('have another hundred an hour after the first, however many come at once then', async () => {
+    expect(admittedOf(await waitsOf(fromEverywhere(60)))).toBe(60)
+    expect(admittedOf(await waitsOf(fromEverywhere(60), HOUR_MS / 2))).toBe(41)
+
+    expect(admittedOf(await waitsOf(fromEverywhere(200), HOUR_MS + 10))).toBe(101)
+  })
+
+  it('are not counted where they succeed, so that an owner who never fails never waits', async () => {
+    expect(admittedOf(await waitsOf(fromEverywhere(60)))).toBe(60)
+    for (let i = 0; i < 60; i++) {
+      const login = attempt({ network: `203.0.113.${i}` })
+      expect(await waitOf(login)).toBe(0)
+      await countAsSuccess(login)
+    }
+
+    expect(admittedOf(await waitsOf(fromEverywhere(60)))).toBe(41)
+  })
+
+  it('do not become fewer for a success from a network that is known', async () => {
+    expect(admittedOf(await waitsOf(fromEverywhere(200)))).toBe(101)
+    const owner = attempt({ network: '203.0.113.201', networkIsKnown: true })
+    expect(await waitOf(owner)).toBe(0)
+
+    await countAsSuccess(owner)
+
+    expect(await waitOf(attempt({ network: '203.0.113.200' }))).toBeGreaterThan(290)
   })
 
   it('are not counted where the network is known', async () => {

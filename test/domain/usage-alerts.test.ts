@@ -153,6 +153,20 @@ describe('a mail that is due', () => {
     expect(sent()).toEqual([WARNING])
   })
 
+  it('fails no call that it cannot be asked for with, and is sent all the same', async () => {
+    for (let i = 0; i < 7; i++) await end(`a-${i}`, 6)
+    const work: Promise<unknown>[] = []
+    const last = { userId, sessionId: 'last', startedAt: NOW, seconds: 6, status: 'completed' as const }
+
+    const outcome = await crashAfterWrites(1, () => meterCall(last, NOW, task => work.push(task)))
+    expect(outcome).toBe('done')
+    await expect(Promise.all(work)).rejects.toThrow()
+    expect(sent()).toEqual([])
+
+    await maintain(later(1), failure => expect(failure).toBeUndefined())
+    expect(sent()).toEqual([WARNING])
+  })
+
   it('is forgotten with its account', async () => {
     for (let i = 0; i < 10; i++) await end(`a-${i}`, 6)
 

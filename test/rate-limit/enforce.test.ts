@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import eventsRoute from '../../api/events/index.js'
 import leadsRoute from '../../api/leads/index.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
@@ -7,7 +8,7 @@ import { enforceLimit, RateLimited } from '../../lib/rate-limit/enforce.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
 
-// 6 for `config`, 1 (of 0.6) for `capture`, 3 for `read`.
+// 6 for `config` and `events`, 1 (of 0.6) for `capture`, 3 for `read`.
 process.env.RATE_LIMIT_SCALE = '0.01'
 
 const WINDOW_MS = 60_000
@@ -43,6 +44,14 @@ describe('a window', () => {
     expect(refused).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 2, limit: { remaining: 0 } })
     expect(await hit(59_999)).toMatchObject({ retryAfterSeconds: 1 })
     expect(await hit(WINDOW_MS)).toMatchObject({ remaining: 2 })
+  })
+
+  it('counts a hit as many as it weighs', async () => {
+    const weigh = (weight: number) => enforceLimit('config', 'a', new Date(start), undefined, weight)
+
+    expect(await weigh(4)).toMatchObject({ remaining: 2 })
+    expect(await weigh(2)).toMatchObject({ remaining: 0 })
+    await expect(weigh(1)).rejects.toBeInstanceOf(RateLimited)
   })
 
   it('is one for each key and each policy', async () => {
@@ -153,6 +162,24 @@ describe('a client', () => {
 
     expect((await capture()).status).toBe(201)
     expect((await capture()).status).toBe(429)
+  })
+
+  it('has as many events, in batches or not', async () => {
+    const record = (count: number) => {
+      const batch = Array.from({ length: count }, () => ({ type: 'chat_shown', projectId: 'p' }))
+      const [first] = batch
+      const body = count === 1 ? first : batch
+      return call(eventsRoute, 'POST', '/api/events', { ip: '203.0.113.9', body })
+    }
+
+    for (const count of [1, 4, 1]) expect((await record(count)).status).toBe(201)
+    expect((await record(1)).status).toBe(429)
+    vi.setSystemTime(Date.now() + WINDOW_MS)
+    expect((await record(2)).status).toBe(201)
+    const refused = await record(5)
+    expect([refused.status, refused.headers.get('ratelimit')]).toEqual([429, '"events";r=0;t=40'])
+
+    expect(await testDatabase().db.collection('events').countDocuments()).toBe(8)
   })
 
   it('stores nothing over the limit', async () => {

@@ -79,6 +79,14 @@ describe.runIf(inject('redisInstalled'))('limits in Redis', () => {
     expect([ofAnother?.remaining, ofAnotherPolicy?.remaining]).toEqual([11, 23])
   })
 
+  it('count a hit as many as it weighs', async () => {
+    const weigh = (weight: number) => enforceLimit('read', 'heavy', new Date(now), undefined, weight)
+
+    expect(await weigh(5)).toMatchObject({ remaining: 7 })
+    expect(await weigh(7)).toMatchObject({ remaining: 0 })
+    await expect(weigh(2)).rejects.toMatchObject({ code: 'rate_limited', retryAfterSeconds: 40 })
+  })
+
   it('are stored under nobody’s name until the window ends', async () => {
     await enforceLimit('read', '203.0.113.7', new Date(now))
 

@@ -77,6 +77,39 @@ describe('a period that ended without news', () => {
     expect(await readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).toMatchObject({ read: 1 })
     expect(await readings.rereadOverdue(new Date(end + 28 * HOUR_MS))).toMatchObject({ read: 1 })
   })
+
+  it('of a customer that Stripe does not know comes round again after all the others', async () => {
+    const { user, subscription } = await subscribe()
+    const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
+    const ofTestMode = {
+      'subscription.stripeCustomerId': 'cus_of_test_mode',
+      'subscription.stripeSubscriptionId': 'sub_of_test_mode',
+    }
+    await db().collection('userprofiles').updateOne({ userId: user.user._id }, { $set: ofTestMode })
+    const sweptAt = new Date(end + 4 * HOUR_MS)
+    const swept = { read: 1, remarks: ['Stripe does not know cus_of_test_mode.'] }
+
+    expect(await readings.rereadOverdue(sweptAt)).toEqual(swept)
+    expect(await readings.rereadOverdue(sweptAt)).toEqual({ read: 0, remarks: [] })
+
+    const stored = await db().collection('userprofiles').findOne({ userId: user.user._id })
+    expect(stored?.subscription).toMatchObject({ plan: 'basic', status: 'active', readAt: sweptAt })
+    expect(await readings.rereadOverdue(new Date(end + 28 * HOUR_MS))).toEqual(swept)
+  })
+
+  it('that cannot be read keeps no other from being read', async () => {
+    const { subscription } = await subscribe()
+    const other = await subscribe()
+    const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
+    stripe.changePrice(other.subscription, PRICES.premium)
+    stripe.fail = ({ params }) => (params.customer === subscription.customer ? 'reset' : undefined)
+
+    await expect(readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+
+    expect(await api.profile(other.user)).toMatchObject({ subscription: { plan: 'premium' } })
+  })
 })
 
 describe('an erased account', () => {
