@@ -41,29 +41,39 @@ export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
   })
 }
 
-/** Upserts many documents in one round trip, and says by position which of them were new. */
+/**
+ * Inserts those documents that are not there yet in one round trip, and says by position which they were: the unique
+ * `_id` decides it, whatever else is inserted at the same moment.
+ */
+export async function insertNew<T extends Document>(
+  collection: Collection<T>,
+  documents: readonly T[],
+): Promise<Set<number>> {
+  const inserted = new Set(documents.keys())
+  const insert = () => collection.insertMany(documents as OptionalUnlessRequiredId<T>[], { ordered: false })
+  await despiteCut(insert).catch(error => {
+    if (!onlyDuplicates(error)) throw error
+    for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
+  })
+  return inserted
+}
+
+/** Upserts many documents in one round trip. */
 export async function bulkUpsert<T extends Document>(
   collection: Collection<T>,
   upserts: readonly { filter: Filter<T>; update: UpdateFilter<T> | Document[] }[],
-): Promise<Set<number>> {
-  const inserted = new Set<number>()
-  let pending = upserts.map((upsert, position) => ({ upsert, position }))
+): Promise<void> {
+  let pending = upserts
   for (let attempt = 1; pending.length > 0; attempt++) {
     const sent = pending
-    const operations = sent.map(({ upsert }) => ({ updateOne: { ...upsert, upsert: true } }))
-    const { upsertedIds, collided } = await collection.bulkWrite(operations, { ordered: false }).then(
-      result => ({ upsertedIds: result.upsertedIds, collided: new Set<number>() }),
+    const operations = sent.map(upsert => ({ updateOne: { ...upsert, upsert: true } }))
+    const collided = await collection.bulkWrite(operations, { ordered: false }).then(
+      () => [],
       error => {
         if (attempt === ATTEMPTS || !onlyDuplicates(error)) throw error
-        const indexes = [error.writeErrors].flat().map(writeError => writeError.index)
-        return { upsertedIds: error.result.upsertedIds, collided: new Set(indexes) }
+        return [error.writeErrors].flat()
       },
     )
-    for (const index of Object.keys(upsertedIds)) {
-      const position = sent[Number(index)]?.position
-      if (position !== undefined) inserted.add(position)
-    }
-    pending = sent.filter((_, index) => collided.has(index))
+    pending = collided.flatMap(({ index }) => sent[index] ?? [])
   }
-  return inserted
 }

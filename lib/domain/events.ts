@@ -1,8 +1,7 @@
 import { ObjectId, type UpdateFilter } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { despiteCut } from '../db/despite-cut.js'
-import { onlyDuplicates } from '../db/errors.js'
+import { insertNew } from '../db/upsert.js'
 import { env } from '../env.js'
 import { digestOf } from './digest.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
@@ -118,7 +117,7 @@ export async function recordEvents(body: EventBody, request: EventRequest): Prom
     const some = inputs.slice(i, i + AT_ONCE)
     incoming.push(...(await Promise.all(some.map(input => identify(input, request)))))
   }
-  const inserted = await insertNew(incoming)
+  const inserted = await storeNew(incoming)
   const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countedAs(event))
   if (counted.length > 0) request.background(countEach(counted))
 
@@ -167,20 +166,13 @@ async function identify(input: EventInput, request: EventRequest): Promise<Incom
   return { event: { _id: await meetTwin(alike, side, now), ...event }, side }
 }
 
-/**
- * Stores what is not there yet, and says by position what that was: the unique id decides it, whatever else is
- * stored at the same moment.
- */
-async function insertNew(incoming: readonly Incoming[]): Promise<Set<number>> {
+/** Stores what is not there yet, and says by position what that was. */
+async function storeNew(incoming: readonly Incoming[]): Promise<Set<number>> {
   const recorded = await events.open()
-  const inserted = new Set(incoming.keys())
-  try {
-    const documents = incoming.map(({ event }) => event)
-    await despiteCut(() => recorded.insertMany(documents, { ordered: false }))
-  } catch (error) {
-    if (!onlyDuplicates(error)) throw error
-    for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
-  }
+  const inserted = await insertNew(
+    recorded,
+    incoming.map(({ event }) => event),
+  )
   const known = incoming.filter((_, position) => !inserted.has(position))
   if (known.length > 0)
     await recorded.bulkWrite(

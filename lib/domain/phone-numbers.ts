@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { bulkUpsert } from '../db/upsert.js'
+import { insertNew } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { DEFAULT_PHONE_COUNTRY, normalisePhone, QueryPhone } from './phone.js'
 import { userProfiles } from './user-profiles.js'
@@ -61,16 +61,16 @@ export async function addPhoneNumbers(inputs: readonly PhoneNumberInput[], now: 
   const wanted = inputs.map(({ phoneNumber }) => phoneNumber)
   const named = await (await userProfiles.open()).find({ assignedPhoneNumber: { $in: wanted } }).toArray()
   const holders = new Map(named.map(({ assignedPhoneNumber, userId }) => [assignedPhoneNumber, userId]))
-  const added = await bulkUpsert(
+  const added = await insertNew(
     numbers,
     inputs.map(({ phoneNumber, provider }) => {
       const userId = holders.get(phoneNumber)
-      const number = {
+      return {
+        _id: phoneNumber,
         ...(provider !== undefined && { provider }),
         ...(userId && { userId, assignedAt: now }),
         createdAt: now,
       }
-      return { filter: { _id: phoneNumber }, update: { $setOnInsert: number } }
     }),
   )
   return added.size

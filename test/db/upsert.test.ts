@@ -1,7 +1,7 @@
 import { type Document, MongoClient, MongoServerError } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isDuplicateKey } from '../../lib/db/errors.js'
-import { bulkUpsert, insertOnce, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
+import { bulkUpsert, insertNew, insertOnce, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
 import { field, isDoc } from '../../scripts/embedded-db/values.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { startWireProxy } from '../support/wire-proxy.js'
@@ -81,29 +81,46 @@ describe('insertOnce', () => {
   })
 })
 
-describe('bulkUpsert', () => {
-  it('says by position which were new', async () => {
+const ids = Array.from({ length: 10 }, (_, i) => `k${i}`)
+// In one order: an engine that runs a bulk as one transaction would let two of them wait for each other.
+const someOf = (i: number) => ids.slice(i % 5, 6 + (i % 5))
+
+describe('insertNew', () => {
+  it('says by position which were new, and leaves the others as they are', async () => {
     await counters().insertOne({ _id: 'b', count: 5 })
-    expect(await bulkUpsert(counters(), ['a', 'b', 'c', 'a'].map(counting))).toEqual(new Set([0, 2]))
-    expect(await stored()).toEqual({ a: 2, b: 6, c: 1 })
-    expect(await bulkUpsert(counters(), [])).toEqual(new Set())
+    const documents = ['a', 'b', 'c', 'a'].map(_id => ({ _id, count: 1 }))
+    expect(await insertNew(counters(), documents)).toEqual(new Set([0, 2]))
+    expect(await stored()).toEqual({ a: 1, b: 5, c: 1 })
   })
 
-  it('applies each once and calls each new once, whoever else upserts the same', async () => {
-    const ids = Array.from({ length: 10 }, (_, i) => `k${i}`)
+  it('calls each new once, whoever else inserts the same', async () => {
     const news = await Promise.all(
       Array.from({ length: 32 }, async (_, i) => {
-        // In one order: an engine that runs a bulk as one transaction would let two of them wait for each other.
-        const some = ids.slice(i % 5, 6 + (i % 5))
-        const fresh = await bulkUpsert(counters(), some.map(counting))
-        return [...fresh].map(at => some[at])
+        const fresh = await insertNew(
+          counters(),
+          someOf(i).map(_id => ({ _id, count: i })),
+        )
+        return [...fresh].map(at => someOf(i)[at])
       }),
     )
     expect(news.flat().sort()).toEqual(ids)
+  })
+})
+
+describe('bulkUpsert', () => {
+  it('applies each, also the same twice, and none where there is none', async () => {
+    await counters().insertOne({ _id: 'b', count: 5 })
+    await bulkUpsert(counters(), ['a', 'b', 'c', 'a'].map(counting))
+    await bulkUpsert(counters(), [])
+    expect(await stored()).toEqual({ a: 2, b: 6, c: 1 })
+  })
+
+  it('applies each once, whoever else upserts the same', async () => {
+    await Promise.all(Array.from({ length: 32 }, (_, i) => bulkUpsert(counters(), someOf(i).map(counting))))
     expect(Object.values(await stored()).reduce((sum, count) => sum + count)).toBe(32 * 6)
   })
 
-  it('repeats only what collided, and keeps the positions of what was new the first time', async () => {
+  it('repeats only what collided', async () => {
     const collection = counters()
     const bulkWrite = collection.bulkWrite.bind(collection)
     const sent: number[] = []
@@ -120,7 +137,7 @@ describe('bulkUpsert', () => {
         options,
       )
     })
-    expect(await bulkUpsert(collection, ['a', 'b', 'c'].map(counting))).toEqual(new Set([0, 2]))
+    await bulkUpsert(collection, ['a', 'b', 'c'].map(counting))
     expect(sent).toEqual([3, 1])
     expect(await stored()).toEqual({ a: 1, b: 2, c: 1 })
   })
