@@ -34,7 +34,7 @@ export async function saveChatSession(
   const { projectId, ownerId } = project
   const { phone } = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
   const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
-  const digest = chatDigest(project, microsite, input.sessionId ?? conversation.map(message => message.id))
+  const digest = chatDigest(project, microsite, input.sessionId ?? conversation)
   const sent: SentChat = {
     _id: new ObjectId(digest.subarray(0, 12)),
     sessionId: input.sessionId ?? digest.toString('base64url'),
@@ -92,7 +92,15 @@ async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
   return matchedCount === 1
 }
 
-/** Of a project: widgets count their chats, and who began one on the microsite of others would read what they say. */
-function chatDigest({ projectId }: Project, microsite: string, identity: string | readonly string[]): Buffer {
-  return digestOf(['chat', projectId, microsite, identity])
+/**
+ * What makes two posts the same chat: the widget's id of it, which has to be one among all its visitors, else its
+ * messages by ids and times. Within a project: who began a chat on the microsite of others would read what they say.
+ */
+function chatDigest(
+  { projectId }: Project,
+  microsite: string,
+  identity: string | readonly IdentifiedMessage[],
+): Buffer {
+  const known = typeof identity === 'string' ? identity : identity.map(({ id, timestamp }) => [id, timestamp])
+  return digestOf(['chat', projectId, microsite, known])
 }

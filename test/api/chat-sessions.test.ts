@@ -300,4 +300,12 @@ describe('a chat without an id', () => {
     expect(answers.map(({ status }) => status)).toEqual([201, 200])
     expect(idsOf(await onlySession())).toEqual(['a', 'b'])
   })
+
+  it('is another one where a widget counts its messages, by their times', async () => {
+    const counted = (timestamp: number) =>
+      chat({ sessionId: undefined, conversation: [{ ...said('1', 'hello'), timestamp }] })
+    const answers = [await post(counted(1)), await post(counted(2)), await post(counted(1))]
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 200])
+    expect(await stored()).toHaveLength(2)
+  })
 })
