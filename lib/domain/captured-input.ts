@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CapturedConversation } from './conversation.js'
+import { CapturedConversation, IdentifiedConversation } from './conversation.js'
 import { CapturedFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
 import { ProjectId, UNNAMED_PROJECT } from './widget-configs.js'
@@ -42,6 +42,7 @@ export function projectIdOf(input: Pick<LeadInput, 'microsite' | 'metadata'>, or
 
 /** A chat without a lead, or before one: what a lead may have, and the widget's own id of the chat. */
 export const ChatSessionInput = LeadInput.extend({
+  conversation: IdentifiedConversation,
   sessionId: looseText
     .refine(id => id === undefined || id.length <= 100, 'must have at most 100 characters')
     .refine(id => !id?.startsWith('lead:'), 'must not begin with lead:'),

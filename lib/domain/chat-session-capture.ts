@@ -1,12 +1,13 @@
-import { ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { despiteCut } from '../db/despite-cut.js'
-import { retryUpsert } from '../db/upsert.js'
+import { unlessTaken } from '../db/upsert.js'
 import { invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { ChatSessionInput } from './captured-input.js'
+import { mergeMessages } from './chat-merge.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
-import { MAX_CHARACTERS, MAX_MESSAGES, MAX_TEXT, type Message } from './conversation.js'
+import { type IdentifiedMessage, lastKept } from './conversation.js'
 import { digestOf } from './digest.js'
 import { readPhone } from './phone.js'
 import type { Project } from './widget-configs.js'
@@ -26,88 +27,80 @@ export async function saveChatSession(
   project: Project,
   now: Date,
 ): Promise<{ session: PublicChatSession; isNew: boolean }> {
-  const conversation = identified(input.conversation)
+  const { conversation } = input
   if (conversation.length === 0) throw invalidField('conversation', 'must have at least one message')
 
   const { microsite = project.projectId, metadata } = input
   const { projectId, ownerId } = project
   const { phone } = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
   const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
-  const digest = chatDigest(project, microsite, input.sessionId ?? conversation.map(message => message.id))
-  const sessionId = input.sessionId ?? digest.toString('base64url')
-  const fresh: Omit<ChatSession, 'conversation' | 'updatedAt'> = {
+  const digest = chatDigest(project, microsite, input.sessionId ?? conversation)
+  const sent: SentChat = {
     _id: new ObjectId(digest.subarray(0, 12)),
-    sessionId,
+    sessionId: input.sessionId ?? digest.toString('base64url'),
     microsite,
     projectId,
     ...(ownerId && { ownerId }),
     ...(phone !== undefined && { phone }),
     ...(isBhkGiven && { bhkType: normaliseBhk(input.bhk, input.bhkType).bhkType }),
+    conversation,
     metadata,
     createdAt: now,
+    updatedAt: now,
+  }
+  const { _id, isNew } = await store(sent)
+  return { session: toPublicSession({ ...sent, _id }), isNew }
+}
+
+type SentChat = ChatSession & { conversation: IdentifiedMessage[] }
+
+/**
+ * Begins a chat or goes on with it: read and written back, so that one rule says what is kept of what is sent and of
+ * what is stored. Of several at once one gets through each time round, and the others see what it made of the chat.
+ */
+async function store(sent: SentChat): Promise<{ _id: ObjectId; isNew: boolean }> {
+  const { microsite, sessionId, projectId } = sent
+  const open = await chatSessions.open()
+  for (;;) {
+    // Not by its `_id`: one that was brought from the old store has another.
+    const stored = await open.findOne({ microsite, sessionId, projectId })
+    if (stored) {
+      if (await goOn(stored, sent)) return { _id: stored._id, isNew: false }
+    } else if (await unlessTaken(() => despiteCut(() => open.insertOne(sent))))
+      return { _id: sent._id, isNew: true }
+  }
+}
+
+/**
+ * Changes a stored chat, unless somebody else did so since it was read: what is stored stays, and what is missing of
+ * the visitor is filled in. Whose a chat is was said when it began: nobody gets a chat that is nobody's by going on
+ * with it. Says whether it is changed.
+ */
+async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
+  const { conversation, ownerId: _owner, updatedAt, ...visitor } = sent
+  const missing = Object.entries(visitor).filter(([field]) => !(field in stored))
+  const unchanged = { _id: stored._id, revision: stored.revision ?? null } as Filter<ChatSession>
+  const changes = {
+    ...Object.fromEntries(missing),
+    conversation: lastKept(mergeMessages(stored.conversation, conversation)),
+    updatedAt,
   }
   const open = await chatSessions.open()
-  const { _id } = fresh
-  const { upsertedCount } = await retryUpsert(() =>
-    despiteCut(() => open.updateOne({ _id }, appending(fresh, conversation, now), { upsert: true })),
+  const { matchedCount } = await despiteCut(() =>
+    open.updateOne(unchanged, { $set: changes, $inc: { revision: 1 } }),
   )
-  const stored = { ...fresh, conversation, updatedAt: now }
-  return { session: toPublicSession(stored), isNew: upsertedCount === 1 }
+  return matchedCount === 1
 }
 
 /**
- * One write: what is stored stays, what is missing of the visitor is filled in, and of the messages only those that
- * are not there yet are appended. Whose a chat is was said when it began: nobody gets a chat that is nobody's by
- * going on with it. Literals, since a visitor's text may begin with a dollar.
+ * What makes two posts the same chat: the widget's id of it, which has to be one among all its visitors, else its
+ * messages by ids and times. Within a project: who began a chat on the microsite of others would read what they say.
  */
-function appending(
-  fresh: Omit<ChatSession, 'conversation' | 'updatedAt'>,
-  conversation: readonly Message[],
-  now: Date,
-): Record<string, unknown>[] {
-  const stored = { $ifNull: ['$conversation', []] }
-  const storedIds = { $ifNull: ['$conversation.id', []] }
-  const unknown = {
-    $filter: {
-      input: { $literal: conversation },
-      as: 'message',
-      cond: { $not: { $in: ['$$message.id', storedIds] } },
-    },
-  }
-  // Of any length so few have no more than that.
-  const few = MAX_CHARACTERS / MAX_TEXT
-  // A message of the old store may have no text.
-  const length = { $strLenCP: { $ifNull: ['$$one.text', ''] } }
-  const characters = { $sum: { $map: { input: '$conversation', as: 'one', in: length } } }
-  const kept = { $cond: [{ $gt: [characters, MAX_CHARACTERS] }, -few, -MAX_MESSAGES] }
-  const { ownerId: _owner, ...others } = fresh
-  const [all, visitors] = [{ $literal: fresh }, { $literal: others }]
-  const isNew = { $eq: [{ $ifNull: ['$createdAt', null] }, null] }
-  return [
-    { $set: { conversation: { $concatArrays: [stored, unknown] }, updatedAt: now } },
-    { $set: { conversation: { $slice: ['$conversation', kept] } } },
-    { $replaceWith: { $mergeObjects: [{ $cond: [isNew, all, visitors] }, '$$ROOT'] } },
-  ]
-}
-
-/**
- * The messages by their ids, each once. One without an id is known by what it says and when, and by how often that
- * was said before it: so the whole chat sent again is the same messages, and a second "yes" is another one.
- */
-function identified(messages: readonly Message[]): (Message & { id: string })[] {
-  const known = new Map<string, Message & { id: string }>()
-  const repeats = new Map<string, number>()
-  for (const message of messages) {
-    const content = JSON.stringify([message.type, message.text, message.timestamp])
-    const before = repeats.get(content) ?? 0
-    repeats.set(content, before + 1)
-    const id = message.id ?? digestOf([content, before]).toString('base64url').slice(0, 22)
-    if (!known.has(id)) known.set(id, { ...message, id })
-  }
-  return [...known.values()]
-}
-
-/** Of a project: widgets count their chats, and who began one on the microsite of others would read what they say. */
-function chatDigest({ projectId }: Project, microsite: string, identity: string | readonly string[]): Buffer {
-  return digestOf(['chat', projectId, microsite, identity])
+function chatDigest(
+  { projectId }: Project,
+  microsite: string,
+  identity: string | readonly IdentifiedMessage[],
+): Buffer {
+  const known = typeof identity === 'string' ? identity : identity.map(({ id, timestamp }) => [id, timestamp])
+  return digestOf(['chat', projectId, microsite, known])
 }

@@ -19,6 +19,8 @@ export const ChatSession = z.object({
   bhkType: BhkType.optional(),
   conversation: z.array(Message),
   metadata: z.record(z.string(), z.unknown()),
+  /** Counts the changes, so that nobody writes over one that he has not seen. */
+  revision: z.number().int().optional(),
   /** The migration that brought it from the old store. */
   migration: z.number().int().optional(),
   createdAt: z.date(),
@@ -54,6 +56,7 @@ export const PublicChatSession = ChatSession.omit({
   _id: true,
   ownerId: true,
   leadId: true,
+  revision: true,
   migration: true,
   conversation: true,
 }).extend({

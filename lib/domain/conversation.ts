@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { digestOf } from './digest.js'
 
-export const MAX_MESSAGES = 1_000
-export const MAX_TEXT = 4_000
+const MAX_MESSAGES = 1_000
+const MAX_TEXT = 4_000
 /** Of all texts of a conversation: a page of them has to be read and sent, whatever visitors write. */
-export const MAX_CHARACTERS = 100_000
+const MAX_CHARACTERS = 100_000
 
 /** One message as the widget sends it and as it is stored: `type` is `user` or what the agent's side is called. */
 export const Message = z.object({
@@ -27,11 +28,33 @@ export type PublicMessage = z.infer<typeof PublicMessage>
 export const CapturedConversation = z
   .unknown()
   .optional()
-  .transform((value): Message[] =>
-    Array.isArray(value)
-      ? lastWithin(value.slice(-MAX_MESSAGES).flatMap(readMessage), MAX_CHARACTERS, ({ text }) => text.length)
-      : [],
-  )
+  .transform((value): Message[] => lastKept(readMessages(value)))
+
+/**
+ * The same of a chat that may be sent again and again: each message once, under an id. One without an id is known by
+ * what it says and when, and by how often that was said before it: so the whole chat sent again is the same messages,
+ * and a second "yes" is another one. Counted from the beginning, which what is cut off later still belongs to.
+ */
+export const IdentifiedConversation = z
+  .unknown()
+  .optional()
+  .transform((value): IdentifiedMessage[] => lastKept(eachOnce(readMessages(value))).map(withId))
+
+export type IdentifiedMessage = Message & { id: string }
+
+/** What is kept of a conversation, sent or stored: the last 1,000 messages that have no more than 100,000 characters. */
+export function lastKept<T extends Message>(messages: readonly T[]): T[] {
+  return lastWithin(messages.slice(-MAX_MESSAGES), MAX_CHARACTERS, ({ text }) => text.length)
+}
+
+/**
+ * Whether a conversation may have lost messages to `lastKept`: none that was there before the first one would fit in
+ * for sure.
+ */
+export function isFull(messages: readonly Message[]): boolean {
+  const characters = messages.reduce((sum, { text }) => sum + text.length, 0)
+  return messages.length >= MAX_MESSAGES || characters > MAX_CHARACTERS - MAX_TEXT
+}
 
 /** The last items that are no larger together. */
 export function lastWithin<T>(items: readonly T[], most: number, sizeOf: (item: T) => number): T[] {
@@ -53,6 +76,44 @@ export function toPublicMessages(messages: readonly Message[] = []): PublicMessa
     timestamp,
     role: type === 'user' ? 'user' : 'agent',
   }))
+}
+
+/** A message, and where it has no id, how often the same was said before it. */
+interface Occurrence extends Message {
+  before?: number
+}
+
+function eachOnce(messages: readonly Message[]): Occurrence[] {
+  const ids = new Set<string>()
+  const repeats = new Map<string, number>()
+  return messages.flatMap((message): Occurrence[] => {
+    if (message.id === undefined) {
+      const content = contentOf(message)
+      const before = repeats.get(content) ?? 0
+      repeats.set(content, before + 1)
+      return [{ ...message, before }]
+    }
+    if (ids.has(message.id)) return []
+    ids.add(message.id)
+    return [message]
+  })
+}
+
+function withId({ before, ...message }: Occurrence): IdentifiedMessage {
+  const id =
+    message.id ??
+    digestOf([contentOf(message), before])
+      .toString('base64url')
+      .slice(0, 22)
+  return { ...message, id }
+}
+
+function contentOf({ type, text, timestamp }: Message): string {
+  return JSON.stringify([type, text, timestamp])
+}
+
+function readMessages(value: unknown): Message[] {
+  return Array.isArray(value) ? value.flatMap(readMessage) : []
 }
 
 function readMessage(value: unknown): Message[] {

@@ -9,6 +9,7 @@ import { conversationTurns } from './conversation-turns.js'
 import { conversations } from './conversations.js'
 import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
 import { releasePhoneNumbers } from './phone-assignments.js'
+import { releaseProjects } from './project-ownership.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
 import { sessions } from './sessions.js'
 import { UsageRow, usageOf } from './usage.js'
@@ -178,7 +179,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
     (await sessions.open()).deleteMany({ userId }),
     (await usagePeriods.open()).deleteMany({ userId }),
     // A deployed widget goes on capturing: its project is without an owner until an admin gives it one.
-    (await widgetConfigs.open()).updateMany({ ownerId: userId }, { $unset: { ownerId: '' } }),
+    releaseProjects(userId, now),
   ])
   const counts = {
     users: emptied,
@@ -190,7 +191,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
     phonenumbers: numbers,
     conversations: calls.deletedCount,
     conversationturns: turns.deletedCount,
-    widgetconfigs: projects.modifiedCount,
+    widgetconfigs: projects,
   }
   const added = Object.entries(counts).map(([name, count]) => [`counts.${name}`, count])
   const erasure = await (await erasures.open()).findOneAndUpdate(

@@ -112,16 +112,17 @@ function leadFrom(input: LeadInput, project: Project, submission: Submission): L
 
 /**
  * What makes two submissions the same one: the key that their client gave them, else the phone and the messages
- * behind it, else (no message has an id) whatever tells two visitors of a day apart. Within a project: widgets count
- * their messages, and a microsite may be named by anybody.
+ * behind it, else (no message has an id) whatever tells two visitors of a day apart. Messages by their ids and times,
+ * which a retry repeats: a widget may count its messages, and two of its visitors have the same ids then. Within a
+ * project: a microsite may be named by anybody.
  */
 function captureKey(lead: Omit<Lead, '_id'>, submission: Submission): Buffer {
   const { projectId, microsite, phone, phoneRaw, conversation, metadata, bhkType } = lead
   const place = [projectId, microsite]
   if (submission.idempotencyKey) return digestOf(['key', ...place, submission.idempotencyKey])
-  const messageIds = conversation.flatMap(message => message.id ?? [])
+  const messages = conversation.flatMap(({ id, timestamp }) => (id === undefined ? [] : [[id, timestamp]]))
   const person = [...place, phone ?? phoneRaw]
-  if (messageIds.length > 0) return digestOf(['messages', ...person, ...messageIds])
+  if (messages.length > 0) return digestOf(['messages', ...person, ...messages])
   const { firstSeenAt } = (metadata.visitor ?? {}) as FreeForm
   const { clientAddress, userAgent, now } = submission
   return digestOf(['visitor', ...person, clientAddress, userAgent, bhkType, firstSeenAt, dayOf(now)])

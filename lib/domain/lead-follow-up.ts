@@ -5,6 +5,7 @@ import { digestOf } from './digest.js'
 import { countEach } from './event-counts.js'
 import { countedAs, type Lead, leads } from './leads.js'
 import { countHit } from './rate-counters.js'
+import { noteLateCount } from './recount-days.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
 
 /** More leads than this of one phone on a microsite in a day, or from one address in an hour, are nobody's. */
@@ -15,8 +16,9 @@ const BATCH = 500
 
 /**
  * What is left to do once a lead is stored and answered: notice a flood, link the lead to the first one of its
- * phone, count it. The lead carries `pending` until then, so that a crash leaves nothing undone; every step may be
- * repeated, and of any number that follow up one lead exactly one counts it.
+ * phone, count it. The lead carries `pending` until it is to be counted, so that a crash leaves nothing undone but the
+ * count, which is mended when its day is recounted; every step may be repeated, and of any number that follow up one
+ * lead exactly one counts it.
  *
  * @param network where a new lead came from, as limits count it; undefined for one that was there before, which
  *   is no further sign of a flood.
@@ -26,6 +28,7 @@ export async function followUpLead(lead: Lead, network: string | undefined, now:
   const floods = await floodReasons(lead, network, now)
   if (floods.length > 0) await quarantine(lead._id, floods)
   if (lead.phone !== undefined) await linkToHead(lead, lead.phone)
+  await noteLateCount(lead.createdAt, now)
   const all = await leads.open()
   const settled = await all.findOneAndUpdate(
     { _id: lead._id, pending: true },

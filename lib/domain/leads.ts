@@ -36,14 +36,14 @@ export const Lead = z.object({
   status: LeadStatus,
   metadata: z.record(z.string(), z.unknown()),
   conversation: z.array(Message),
-  /** Kept, but left out of lists and counts; `spam` says why, and whether an operator confirmed it. */
+  /** Kept, but left out of lists and counters, though not of its head's `submissions`; `spam` says why, and whether an operator confirmed it. */
   quarantined: z.boolean(),
   spam: z
     .object({ score: z.number(), reasons: z.array(z.string()), confirmedAt: z.date().optional() })
     .optional(),
   /** What operators made of it, oldest first. */
   history: z.array(HistoryEntry).optional(),
-  /** On the first lead of a phone on a microsite: what makes it the only one, and what came after it. */
+  /** On the first lead of a phone on a microsite: what makes it the only one, and what came after it, spam too. */
   headKey: z.string().optional(),
   submissions: z.number().int().positive().optional(),
   lastSeenAt: z.date().optional(),

@@ -8,17 +8,12 @@ import { type Job, type MaintenanceOptions, MaintenanceReport, runJobs } from '.
 import { migrations } from './migrations.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
-import { recount } from './recount.js'
+import { recountDueDays } from './recount-days.js'
 import { rereadOverdue } from './subscription-readings.js'
 import { recomputeDue } from './usage-recompute.js'
 import { sweepUsage } from './usage-settlement.js'
 
 export { MaintenanceReport }
-
-const DAY_MS = 24 * 60 * 60 * 1000
-
-/** How many past days are recounted: the cron is daily, so one day is a day it may miss. */
-const RECOUNTED_DAYS = 2
 
 /**
  * Each on its own: one that fails keeps none of the others from running. Each may be done by two at once, so that a
@@ -27,7 +22,7 @@ const RECOUNTED_DAYS = 2
 const jobs: readonly Job[] = [
   { name: 'indexes', run: makeIndexes },
   { name: 'pending-leads', run: followUpPending },
-  { name: 'counters', run: recountRecentDays },
+  { name: 'counters', run: recountUnlessMigrating },
   { name: 'unmetered-calls', run: meterPendingCalls },
   { name: 'hand-overs', run: finishHandOvers },
   { name: 'usage-entries', run: sweepUsage },
@@ -61,12 +56,8 @@ async function makeIndexes(): Promise<void> {
   if (named.length > 0) throw new Error(`Indexes that cannot be made: ${named.join(', ')}.`)
 }
 
-async function recountRecentDays(now: Date): Promise<unknown> {
+async function recountUnlessMigrating(now: Date, isOver: () => boolean): Promise<unknown> {
   // A migration counts what it brought when all of it is there: recounted meanwhile it would count twice.
   const unfinished = await (await migrations.open()).findOne({ state: { $ne: 'done' } })
-  if (unfinished) return { waitsForMigration: unfinished._id }
-  const today = Math.floor(now.getTime() / DAY_MS) * DAY_MS
-  const days = Array.from({ length: RECOUNTED_DAYS }, (_, i) => new Date(today - (i + 1) * DAY_MS))
-  const mended = await Promise.all(days.map(recount))
-  return { mended: mended.flat() }
+  return unfinished ? { waitsForMigration: unfinished._id } : recountDueDays(now, isOver)
 }

@@ -71,16 +71,38 @@ export async function handOver(
   ownerId: ObjectId | undefined,
   now: Date,
 ): Promise<WidgetConfig> {
+  const config = await changeHands({ projectId }, ownerId, now)
+  if (!config) throw new AppError('not_found')
+  return config
+}
+
+/**
+ * Takes all projects from their owner, as `handOver` does: they are nobody's then, and their widgets go on capturing.
+ * Returns how many.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function releaseProjects(ownerId: ObjectId, now: Date): Promise<number> {
+  let released = 0
+  // One after the other, each while it is this owner's still.
+  while (await changeHands({ ownerId }, undefined, now)) released += 1
+  return released
+}
+
+async function changeHands(
+  which: Filter<WidgetConfig>,
+  ownerId: ObjectId | undefined,
+  now: Date,
+): Promise<WidgetConfig | null> {
   const configs = await widgetConfigs.openGuarded()
   const config = await configs.findOneAndUpdate(
-    { projectId },
+    which,
     ownerId
       ? { $set: { ownerId, ownerChangedAt: now, updatedAt: now } }
       : { $set: { ownerChangedAt: now, updatedAt: now }, $unset: { ownerId: '' } },
     { returnDocument: 'after' },
   )
-  if (!config) throw new AppError('not_found')
-  await restamp(projectId, ownerId)
+  if (config) await restamp(config.projectId, ownerId)
   return config
 }
 

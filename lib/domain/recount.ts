@@ -14,12 +14,16 @@ export interface MendedCount {
 
 /**
  * Recomputes the counters of one past UTC day and mends those that a crash between a document and its count left
- * behind. Returns every difference that was mended. For days whose documents are all still there.
+ * behind. Returns every difference that was mended.
  *
+ * @param areEventsKept whether the events of the day are all still there: else only its leads are recounted.
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function recount(dayStart: Date): Promise<MendedCount[]> {
-  const [actual, counted] = await Promise.all([countDocuments(dayStart), readCounts(dayOf(dayStart))])
+export async function recount(dayStart: Date, areEventsKept = true): Promise<MendedCount[]> {
+  const [actual, counted] = await Promise.all([
+    countDocuments(dayStart, areEventsKept),
+    readCounts(dayOf(dayStart), areEventsKept),
+  ])
   const mended: MendedCount[] = []
   for (const [key, counter] of new Map([...actual.ids, ...counted.ids])) {
     const was = counted.counts.get(key)
@@ -28,6 +32,8 @@ export async function recount(dayStart: Date): Promise<MendedCount[]> {
   }
   return mended
 }
+
+const LEADS: CountedType = 'leadsCaptured'
 
 /** Counts by their id, which is no key of a map by itself. */
 class Tally {
@@ -46,7 +52,7 @@ interface Group {
   count: number
 }
 
-async function countDocuments(dayStart: Date): Promise<Tally> {
+async function countDocuments(dayStart: Date, areEventsKept: boolean): Promise<Tally> {
   const day = dayOf(dayStart)
   const createdAt = { $gte: dayStart, $lt: new Date(dayStart.getTime() + DAY_MS) }
   const byPlace = { projectId: '$projectId', microsite: '$microsite' }
@@ -56,22 +62,21 @@ async function countDocuments(dayStart: Date): Promise<Tally> {
       { $group: { _id: byPlace, count: { $sum: 1 } } },
     ]),
     (await events.open()).aggregate<Group>([
-      { $match: { day, type: { $in: COUNTED_EVENTS } } },
+      { $match: { day, type: { $in: areEventsKept ? COUNTED_EVENTS : [] } } },
       { $group: { _id: { ...byPlace, type: '$type' }, count: { $sum: 1 } } },
     ]),
   ])
   const tally = new Tally()
-  const leadsCaptured: CountedType = 'leadsCaptured'
-  for await (const { _id, count } of captured) tally.add({ ..._id, type: leadsCaptured, day }, count)
+  for await (const { _id, count } of captured) tally.add({ ..._id, type: LEADS, day }, count)
   for await (const { _id, count } of shown)
     for (const counter of countedEvent({ ..._id, day })) tally.add(counter, count)
   return tally
 }
 
-async function readCounts(day: string): Promise<Tally> {
+async function readCounts(day: string, areEventsKept: boolean): Promise<Tally> {
   const tally = new Tally()
-  for await (const { _id, count } of (await eventCounts.open()).find({ '_id.day': day }))
-    tally.add(_id, count)
+  const counted = { '_id.day': day, ...(!areEventsKept && { '_id.type': LEADS }) }
+  for await (const { _id, count } of (await eventCounts.open()).find(counted)) tally.add(_id, count)
   return tally
 }
 

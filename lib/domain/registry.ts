@@ -14,6 +14,7 @@ import { maintenanceTurns } from './maintenance-lock.js'
 import { migrations } from './migrations.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
+import { recountDays } from './recount-days.js'
 import { sessions } from './sessions.js'
 import { stripeEvents } from './stripe-events.js'
 import { usagePeriods } from './usage-periods.js'
@@ -41,6 +42,7 @@ export const allCollections: readonly AnyCollection[] = [
   migrations,
   phoneNumbers,
   rateCounters,
+  recountDays,
   sessions,
   stripeEvents,
   usagePeriods,

@@ -1,4 +1,3 @@
-import { Int32 } from 'mongodb'
 import { CommandError, unsupported } from './errors.js'
 import { arithmetic } from './numbers.js'
 import { compare, equal, extreme } from './order.js'
@@ -11,7 +10,6 @@ import {
   isNumeric,
   isTruthy,
   type Maybe,
-  type Numeric,
   namesOf,
   plain,
   toNumber,
@@ -22,7 +20,7 @@ import {
 /** A compiled aggregation expression: its value for a document, `undefined` where MongoDB has a missing value. */
 export type Expression = (root: Doc) => Maybe
 
-/** The variables of a `$filter` or `$map`, by name; each is set before the expression that uses it is evaluated. */
+/** The variables of a `$filter`, by name; each is set before the expression that uses it is evaluated. */
 type Scope = ReadonlyMap<string, { value: Maybe }>
 
 /** Compiles an expression. Throws for operators and variables that are not covered, and for wrong arguments. */
@@ -89,8 +87,7 @@ function valueAt(value: Maybe, parts: readonly string[]): Maybe {
 
 function compileOperator(operator: string, operand: Value, scope: Scope): Expression {
   if (operator === '$literal') return () => operand
-  const body = PER_ELEMENT[operator]
-  if (body) return compilePerElement(operator, body, operand, scope)
+  if (operator === '$filter') return compileFilter(operand, scope)
   const args = (Array.isArray(operand) ? operand : [operand]).map(arg => compileExpression(arg, scope))
   const lazy = LAZY[operator]
   if (lazy) return lazy(args)
@@ -141,19 +138,6 @@ const OPERATORS: Readonly<Partial<Record<string, Operator>>> = {
   $not: { arity: 1, run: ([value]) => !isTruthy(value) },
   $min: { run: args => extreme(elements(args), -1) },
   $max: { run: args => extreme(elements(args), 1) },
-  $sum: {
-    run: args =>
-      elements(args)
-        .filter(value => isNumeric(value))
-        .reduce((sum, value) => arithmetic(sum, '+', value), new Int32(0) as Numeric),
-  },
-  $strLenCP: {
-    arity: 1,
-    run: ([text]) => {
-      if (typeof text === 'string') return new Int32([...text].length)
-      throw unsupported('$strLenCP of anything but a string')
-    },
-  },
   $add: { run: args => unlessNull(args, add) },
   $subtract: { arity: 2, run: args => unlessNull(args, values => calculate('-', values)) },
   $multiply: { arity: 2, run: args => unlessNull(args, values => calculate('*', values)) },
@@ -230,31 +214,19 @@ function wholeNumber(operator: string, value: Maybe): number {
   throw new CommandError('TypeMismatch', `${operator} needs a whole number`)
 }
 
-/** What reads the elements of an array one by one, and the name of what it evaluates for each. */
-const PER_ELEMENT: Readonly<Partial<Record<string, string>>> = { $filter: 'cond', $map: 'in' }
-
-function compilePerElement(operator: string, body: string, operand: Value, scope: Scope): Expression {
-  const { input, as, [body]: inner, ...others } = isDoc(operand) ? plain(operand) : {}
-  if (
-    input === undefined ||
-    inner === undefined ||
-    typeof as !== 'string' ||
-    Object.keys(others).length > 0
-  ) {
-    throw unsupported(`A ${operator} with other arguments than input, as and ${body}`)
+function compileFilter(operand: Value, scope: Scope): Expression {
+  const { input, as, cond, ...others } = isDoc(operand) ? plain(operand) : {}
+  if (input === undefined || cond === undefined || typeof as !== 'string' || Object.keys(others).length > 0) {
+    throw unsupported('A $filter with other arguments than input, as and cond')
   }
   const variable: { value: Maybe } = { value: undefined }
   const array = compileExpression(input, scope)
-  const expression = compileExpression(inner, new Map(scope).set(as, variable))
+  const condition = compileExpression(cond, new Map(scope).set(as, variable))
   return root =>
-    unlessNull([array(root)], ([elements]) => {
-      const each = (element: Value) => {
+    unlessNull([array(root)], ([elements]) =>
+      arrayOf('$filter', elements).filter(element => {
         variable.value = element
-        return expression(root)
-      }
-      const read = arrayOf(operator, elements)
-      return operator === '$map'
-        ? read.map(element => each(element) ?? null)
-        : read.filter(element => isTruthy(each(element)))
-    })
+        return isTruthy(condition(root))
+      }),
+    )
 }

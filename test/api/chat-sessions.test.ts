@@ -234,6 +234,58 @@ describe('the same session id again', () => {
     expect([ids[0], ids.at(-1)]).toEqual(['200', '1199'])
   })
 
+  it('loses no more than what is beyond 100,000 characters', async () => {
+    const messages = Array.from({ length: 300 }, (_, i) => said(`${i}`, 'x'.repeat(i === 0 ? 383 : 333)))
+    await post(chat({ conversation: messages }))
+    await post(chat({ conversation: [said('300', 'x'.repeat(60))] }))
+    const { conversation } = await onlySession()
+    expect(idsOf({ conversation })).toEqual(
+      messages
+        .slice(1)
+        .map(({ id }) => id)
+        .concat('300'),
+    )
+  })
+
+  it('keeps the end of a chat in order that is sent again as a whole, and longer each time', async () => {
+    const messages = Array.from({ length: 400 }, (_, i) => said(`${i}`, 'x'.repeat(333)))
+    for (const count of [290, 299, 300, 302, 310, 400]) {
+      await post(chat({ conversation: messages.slice(0, count) }))
+      const end = messages.slice(Math.max(0, count - 300), count)
+      expect(idsOf(await onlySession())).toEqual(idsOf({ conversation: end }))
+    }
+  })
+
+  it('keeps the end of a chat in order whose last messages come at once, the last one first', async () => {
+    const messages = Array.from({ length: 320 }, (_, i) => ({
+      ...said(`${i}`, 'x'.repeat(333)),
+      timestamp: i,
+    }))
+    await post(chat({ conversation: messages.slice(0, 300) }))
+    const rest = messages.slice(300).reverse()
+    const answers = await Promise.all(rest.map(message => post(chat({ conversation: [message] }))))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(idsOf(await onlySession())).toEqual(idsOf({ conversation: messages.slice(20) }))
+  })
+
+  it('goes on with a chat that was brought from the old store', async () => {
+    const brought = {
+      _id: new ObjectId(),
+      sessionId: 's1',
+      microsite: 'nivasa-enchante',
+      projectId: 'nivasa-enchante',
+      conversation: [said('a')],
+      metadata: {},
+      migration: 1,
+      createdAt: new Date('2025-09-01T00:00:00.000Z'),
+      updatedAt: new Date('2025-09-01T00:00:00.000Z'),
+    }
+    await (await chatSessions.open()).insertOne(brought)
+    const { status, body } = await post(chat())
+    expect([status, body.session.id]).toEqual([200, brought._id.toHexString()])
+    expect(await onlySession()).toMatchObject({ _id: brought._id, conversation: [said('a'), said('b')] })
+  })
+
   it('is another chat on another microsite', async () => {
     await post(chat())
     await post(chat({ microsite: 'Nivasa-Enchante' }))
@@ -247,5 +299,13 @@ describe('a chat without an id', () => {
     const answers = [await post(anonymous), await post(anonymous)]
     expect(answers.map(({ status }) => status)).toEqual([201, 200])
     expect(idsOf(await onlySession())).toEqual(['a', 'b'])
+  })
+
+  it('is another one where a widget counts its messages, by their times', async () => {
+    const counted = (timestamp: number) =>
+      chat({ sessionId: undefined, conversation: [{ ...said('1', 'hello'), timestamp }] })
+    const answers = [await post(counted(1)), await post(counted(2)), await post(counted(1))]
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 200])
+    expect(await stored()).toHaveLength(2)
   })
 })

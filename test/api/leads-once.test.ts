@@ -74,11 +74,11 @@ describe('the same submission again', () => {
     expect(again.body.lead.id).toBe(first.body.lead.id)
   })
 
-  it('tells nothing of a lead to who guessed its message ids', async () => {
+  it('tells nothing of a lead to who guessed its messages', async () => {
     const submission = leadSubmission()
     const first = await post(submission)
     const { microsite, phone, conversation } = submission
-    const messages = conversation.map(({ id }) => ({ id, type: 'user', text: 'guess' }))
+    const messages = conversation.map(({ id, timestamp }) => ({ id, timestamp, type: 'user', text: 'guess' }))
     const guess = await post({ microsite, phone, conversation: messages })
     expect(guess.body.lead).toMatchObject({ id: first.body.lead.id, createdAt: first.body.lead.createdAt })
     for (const secret of ['Test Visitor', 'Pricing']) expect(JSON.stringify(guess.body)).not.toContain(secret)
@@ -119,6 +119,27 @@ describe('another submission', () => {
     const other = await post(anonymous(difference), options)
     expect(other.body.lead.id).not.toBe(first.body.lead.id)
     expect((await post(anonymous())).body.lead.id).toBe(first.body.lead.id)
+  })
+
+  it.each([
+    ['no phone', undefined],
+    ['one phone', '+919876501234'],
+  ])('of a widget that counts its messages is another one by their times, with %s', async (_, phone) => {
+    const counted = (startedAt: number) =>
+      leadSubmission({
+        phone,
+        conversation: ['hello', '2 BHK'].map((text, i) => ({
+          id: i + 1,
+          type: 'user',
+          text,
+          timestamp: startedAt + i * 1_000,
+        })),
+      })
+    const [one, other] = [await post(counted(1795326992101)), await post(counted(1795326995333))]
+    expect(other.body.lead.id).not.toBe(one.body.lead.id)
+    expect((await post(counted(1795326992101))).body.lead.id).toBe(one.body.lead.id)
+    const { leads, sessions, counts } = await stored()
+    expect([leads.length, sessions.length, counts]).toEqual([2, 2, [['nivasa-enchante', 2]]])
   })
 
   it('without message ids is another one on another day', async () => {

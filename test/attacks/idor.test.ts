@@ -23,6 +23,7 @@ const OF_NOBODY = [
   'maintenance',
   'migrations',
   'ratelimits',
+  'recountdays',
   'stripeevents',
 ]
 

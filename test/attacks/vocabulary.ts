@@ -134,7 +134,9 @@ export const BY_DESIGN: Readonly<Record<string, ByDesign>> = {
     because: 'a visitor leaves a lead with the project; the same phone again counts on its first lead',
   },
   'POST /api/chat-sessions': {
-    changes: ['conversation', 'updatedAt', 'phone', 'bhkType'].map(field => `chatsessions.${field}`),
+    changes: ['conversation', 'revision', 'updatedAt', 'phone', 'bhkType'].map(
+      field => `chatsessions.${field}`,
+    ),
     adds: CAPTURED,
     because:
       'a visitor chats with the project; who knows the id of a chat goes on with it, and reads nothing of it',

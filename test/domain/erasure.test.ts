@@ -4,12 +4,15 @@ import { hashPassword } from '../../lib/auth/passwords.js'
 import { updateProfile } from '../../lib/domain/account-profiles.js'
 import { admitCall } from '../../lib/domain/admission.js'
 import { createApiKey, findApiKey } from '../../lib/domain/api-keys.js'
+import { saveLeadSession } from '../../lib/domain/chat-sessions.js'
 import { saveConversation } from '../../lib/domain/conversation-ingest.js'
 import { ConversationInput } from '../../lib/domain/conversation-input.js'
 import { deleteAccount, erasures, exportAccount, finishErasures } from '../../lib/domain/erasure.js'
+import { leads } from '../../lib/domain/leads.js'
 import { enqueueMail } from '../../lib/domain/mail-outbox.js'
 import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
 import { addPhoneNumbers } from '../../lib/domain/phone-numbers.js'
+import { finishHandOvers } from '../../lib/domain/project-ownership.js'
 import { findSessionUser, rotateSession } from '../../lib/domain/sessions.js'
 import { checkUsageLimits } from '../../lib/domain/usage.js'
 import { updateUserPreferences } from '../../lib/domain/user-profiles.js'
@@ -17,6 +20,7 @@ import { createUser, findUser, issueOneTimeToken, users } from '../../lib/domain
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { crashAfterWrites, pauseAfterWrites } from '../support/failpoint.js'
 import { turnPost } from '../support/fixtures/calls.js'
+import { storedLead } from '../support/fixtures/leads.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
 import { createTestUser, type TestUser } from '../support/users.js'
 
@@ -56,6 +60,7 @@ async function settleIn(): Promise<TestUser & { key: string }> {
   await db()
     .collection('widgetconfigs')
     .insertOne(storedWidgetConfig({ ownerId: user._id }))
+  await (await leads.open()).insertOne(storedLead({ phone: '+918047109999', ownerId: user._id }))
   await saveCall(user._id)
   return { ...asha, key }
 }
@@ -87,6 +92,8 @@ async function expectNothingLeft({ user }: TestUser): Promise<void> {
   const emptied = ['userprofiles', 'apikeys', 'refreshtokens', 'mailoutbox', 'usageperiods']
   for (const collection of [...emptied, 'conversations', 'conversationturns'])
     expect(await db().collection(collection).countDocuments(), collection).toBe(0)
+  for (const collection of ['leads', 'widgetconfigs'])
+    expect(await db().collection(collection).distinct('ownerId'), collection).toEqual([])
 }
 
 beforeEach(() => emptyDatabase())
@@ -177,6 +184,39 @@ describe('an erasure', () => {
     expect((await admitCall({}, called, NOW)).userId).toBe(String(again._id))
   })
 
+  it('takes leads and chats from the user with the projects, those of captures that were under way too', async () => {
+    const { user, password } = await settleIn()
+    const capture = async (projectId: string, ownerId = user._id) => {
+      const conversation = [{ id: 'a', type: 'user', text: 'hello' }]
+      const lead = storedLead({ projectId, ownerId, conversation })
+      await (await leads.open()).insertOne(lead)
+      await saveLeadSession(lead)
+    }
+    const owners = async () =>
+      Promise.all(['leads', 'chatsessions'].map(name => db().collection(name).distinct('ownerId')))
+    const [second, others] = ['skyline-towers', 'of-ravi']
+    const ravi = new ObjectId()
+    for (const [projectId, ownerId] of [
+      [second, user._id],
+      [others, ravi],
+    ] as const) {
+      await db()
+        .collection('widgetconfigs')
+        .insertOne(storedWidgetConfig({ projectId, ownerId, domains: [] }))
+      await capture(projectId, ownerId)
+    }
+    await capture('nivasa-enchante')
+
+    const { counts } = await deleteAccount(user, password, request)
+
+    expect(counts.widgetconfigs).toBe(2)
+    expect(await owners()).toEqual([[ravi], [ravi]])
+    await capture(second)
+    expect(await finishHandOvers(new Date(NOW.getTime() + 2 * MINUTE_MS))).toBe(2)
+    expect(await owners()).toEqual([[ravi], [ravi]])
+    expect(await db().collection('widgetconfigs').distinct('ownerId')).toEqual([ravi])
+  })
+
   it('touches nobody else', async () => {
     const { user, password } = await settleIn()
     const other = await createTestUser({ email: 'ravi@example.com' })
@@ -206,6 +246,7 @@ describe('an erasure that a crash interrupted', () => {
       await finishErasures(new Date(NOW.getTime() + 9 * MINUTE_MS))
       expect(await everything(), `after ${writes} writes`).toBe(early)
       await finishErasures(LATER)
+      await finishHandOvers(LATER)
 
       if (begun) await expectNothingLeft(asha)
       else expect(await findSessionUser(String(asha.user._id), asha.sessionId, 0, NOW)).toBeDefined()

@@ -1,9 +1,15 @@
-import { beforeEach, describe, expect, it } from 'vitest'
-import { type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
-import { leads } from '../../lib/domain/leads.js'
+import { ObjectId } from 'mongodb'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { dayOf, type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
+import { events, type WidgetEvent } from '../../lib/domain/events.js'
+import { followUpLead, followUpPending } from '../../lib/domain/lead-follow-up.js'
+import { LeadUpdate, updateLead } from '../../lib/domain/lead-updates.js'
+import { type Lead, leads } from '../../lib/domain/leads.js'
 import { maintain } from '../../lib/domain/maintenance.js'
 import { recount } from '../../lib/domain/recount.js'
+import { recountDays, recountDueDays } from '../../lib/domain/recount-days.js'
 import { emptyDatabase } from '../support/database.js'
+import { crashAfterWrites, pauseAfterWrites } from '../support/failpoint.js'
 import { storedLead } from '../support/fixtures/leads.js'
 
 const DAY = '2026-11-20'
@@ -17,6 +23,16 @@ const quarantined = (microsite: string, time: string) =>
     createdAt: new Date(time),
     spam: { score: 1, reasons: ['invalid_phone'] },
   })
+
+const shownOn = (day: string): WidgetEvent => ({
+  _id: new ObjectId(),
+  type: 'chat_shown',
+  projectId: 'nivasa-enchante',
+  microsite: 'm',
+  at: new Date(day),
+  day,
+  receivedAt: new Date(day),
+})
 
 const idOf = (microsite: string, day = DAY): EventCount['_id'] => ({
   projectId: 'nivasa-enchante',
@@ -100,15 +116,19 @@ describe('recount', () => {
 })
 
 describe('maintain', () => {
+  const maintainedAt = async (time: string) => {
+    const report = await maintain(new Date(time), failure => {
+      throw failure
+    })
+    expect(report.ok).toBe(true)
+    return report.jobs.find(({ name }) => name === 'counters')?.result
+  }
+
   it('recounts the two days before this one, and leaves the day that is still counting', async () => {
     const days = ['2026-11-18', '2026-11-19', '2026-11-20', '2026-11-21']
     await (await leads.open()).insertMany(days.map(day => captured('m', `${day}T12:00:00.000Z`)))
 
-    const report = await maintain(new Date('2026-11-21T03:00:00.000Z'), failure => {
-      throw failure
-    })
-    expect(report.ok).toBe(true)
-    expect(report.jobs.find(({ name }) => name === 'counters')?.result).toEqual({
+    expect(await maintainedAt('2026-11-21T03:00:00.000Z')).toEqual({
       mended: [
         { counter: idOf('m', '2026-11-20'), was: 0, is: 1 },
         { counter: idOf('m', '2026-11-19'), was: 0, is: 1 },
@@ -116,5 +136,93 @@ describe('maintain', () => {
     })
     const counted = await Promise.all(days.map(day => countsByMicrosite(day)))
     expect(counted).toEqual([{}, { m: 1 }, { m: 1 }, {}])
+  })
+
+  it('recounts every day since its last run, each twice, leads and events', async () => {
+    await maintainedAt('2026-11-10T03:00:00.000Z')
+    const days = Array.from({ length: 12 }, (_, i) => dayOf(new Date(Date.UTC(2026, 10, 9 + i))))
+    await (await leads.open()).insertMany(days.map(day => captured('m', `${day}T12:00:00.000Z`)))
+    await (await events.open()).insertMany(days.map(shownOn))
+
+    await maintainedAt('2026-11-20T03:00:00.000Z')
+    const counts = async () =>
+      Promise.all(
+        days.map(async day => {
+          const found = (await eventCounts.open()).find({ '_id.day': day }).sort({ '_id.type': 1 })
+          return (await found.toArray()).map(({ count }) => count)
+        }),
+      )
+    expect(await counts()).toEqual([...Array(11).fill([1, 1]), []])
+
+    await (await leads.open()).insertMany(days.map(day => captured('m', `${day}T13:00:00.000Z`)))
+    await maintainedAt('2026-11-21T03:00:00.000Z')
+    expect(await counts()).toEqual([...Array(10).fill([1, 1]), [1, 2], [1, 2]])
+  })
+
+  it('takes no events for never recorded that the deployment keeps no more', async () => {
+    const shown = { ...counter('m', 5, '2026-11-20'), _id: { ...idOf('m'), type: 'chatsShown' as const } }
+    await (await eventCounts.open()).insertOne(shown)
+    await (await leads.open()).insertOne(captured('m', '2026-11-20T12:00:00.000Z'))
+    await (await recountDays.open()).insertOne({ _id: '2026-11-19', whole: true })
+    vi.stubEnv('EVENT_RETENTION_DAYS', '7')
+    vi.resetModules()
+    const { recountDueDays } = await import('../../lib/domain/recount-days.js')
+    const { closeDatabase } = await import('../../lib/db/client.js')
+    onTestFinished(async () => {
+      await closeDatabase()
+      vi.unstubAllEnvs()
+    })
+    expect(await recountDueDays(new Date('2026-11-28T03:00:00.000Z'))).toEqual({
+      mended: [{ counter: idOf('m', '2026-11-20'), was: 0, is: 1 }],
+    })
+  })
+})
+
+describe('a lead that is followed up on a later day', () => {
+  const NOW = new Date('2026-11-29T12:00:00.000Z')
+  const LATER = new Date('2026-11-30T03:00:00.000Z')
+
+  it.each([
+    ['let out of quarantine', () => quarantined('m', `${DAY}T12:00:00.000Z`), release],
+    [
+      'left by a crash',
+      () => storedLead({ microsite: 'm', createdAt: new Date(`${DAY}T12:00:00.000Z`), pending: true }),
+      (lead: Lead) => followUpLead(lead, undefined, NOW),
+    ],
+  ])('and %s is counted in the end, after whichever write a crash comes', async (_, lead, followUp) => {
+    for (let writes = 0; ; writes++) {
+      await emptyDatabase()
+      // Somebody else's day, as it was counted when its events were still kept.
+      const shown = { ...counter('m', 5), _id: { ...idOf('m'), type: 'chatsShown' as const } }
+      await (await eventCounts.open()).insertOne(shown)
+      const left = lead()
+      await (await leads.open()).insertOne(left)
+      const outcome = await crashAfterWrites(writes, () => followUp(left))
+      await followUpPending(LATER)
+      await recountDueDays(LATER)
+      const { quarantined } = (await (await leads.open()).findOne({})) ?? {}
+      const expected = [...(quarantined ? [] : [{ _id: idOf('m'), count: 1 }]), shown]
+      expect(await (await eventCounts.open()).find({ '_id.day': DAY }).sort({ count: 1 }).toArray()).toEqual(
+        expected,
+      )
+      if (outcome === 'done') return
+    }
+  })
+
+  function release({ _id }: Lead) {
+    return updateLead({}, _id.toHexString(), LeadUpdate.parse({ spam: 'released' }), 'ravi', NOW)
+  }
+
+  it('has its day recounted until nobody may be counting it any more', async () => {
+    const lead = storedLead({ microsite: 'm', createdAt: new Date(`${DAY}T12:00:00.000Z`), pending: true })
+    await (await leads.open()).insertOne(lead)
+    const { finish } = await pauseAfterWrites(3, () => followUpLead(lead, undefined, NOW))
+    // Settled and not counted: the recount counts it, and then who settled it does.
+    expect((await recountDueDays(NOW)).mended).toHaveLength(1)
+    await finish()
+    expect(await countsByMicrosite()).toEqual({ m: 2 })
+    await recountDueDays(LATER)
+    expect(await countsByMicrosite()).toEqual({ m: 1 })
+    expect(await (await recountDays.open()).findOne({ _id: DAY })).toBeNull()
   })
 })

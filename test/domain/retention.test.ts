@@ -20,6 +20,7 @@ const KEPT = [
   'maintenance',
   'migrations',
   'phonenumbers',
+  'recountdays',
   'usageperiods',
   'userprofiles',
   'users',

@@ -57,7 +57,7 @@ async function countsByCollection() {
 /** What recounting and recomputing everything would mend. */
 async function mended() {
   const days = daysUntil(new Date(), DAYS + 1)
-  const counters = (await Promise.all(days.map(recount))).flat()
+  const counters = (await Promise.all(days.map(day => recount(day)))).flat()
   const accounts = await (await users.open()).find().toArray()
   // Later than any request could still be at it.
   const later = new Date(Date.now() + 2 * 60 * 60 * 1000)
