@@ -45,16 +45,14 @@ export async function enforceLimit(
   weight = 1,
 ): Promise<LimitState | undefined> {
   const policy: Policy = policies[name]
-  const limit = Math.ceil(policy.limit * env().rateLimitScale)
   const { windowSeconds } = policy
-  const counter = { policy: name, key, weight, limit, windowSeconds }
-  const counting = count(counter, policy, now, report)
+  const counting = count({ policy: name, key, weight, windowSeconds }, policy, now, report)
   const hit = await (policy.whenUnavailable === 'open' ? patiently(counting) : counting)
   if (hit === undefined) return undefined
 
   const state: LimitState = {
     policy: name,
-    limit,
+    limit: hit.limit,
     windowSeconds,
     remaining: hit.remaining,
     resetSeconds: Math.max(1, Math.ceil((hit.windowEndsAt.getTime() - now.getTime()) / 1000)),
@@ -64,16 +62,19 @@ export async function enforceLimit(
 }
 
 async function count(
-  counter: Counter,
-  { whenUnavailable }: Policy,
+  counted: Omit<Counter, 'limit'>,
+  { whenUnavailable, ...policy }: Policy,
   now: Date,
   report: (failure: unknown) => void,
-): Promise<Hit | undefined> {
+): Promise<(Hit & { limit: number }) | undefined> {
+  // In here: an environment that is not valid is like a store that is away.
+  const limit = Math.ceil(policy.limit * env().rateLimitScale)
+  const counter = { ...counted, limit }
   const inDatabase = () => countHitInDatabase(counter, now)
-  return (
+  const hit =
     (await countHitInRedis(counter, report)) ??
     (await (whenUnavailable === 'open' ? patiently(inDatabase(), PATIENCE_MS) : inDatabase()))
-  )
+  return hit && { ...hit, limit }
 }
 
 async function countHitInDatabase(counter: Counter, now: Date): Promise<Hit> {
