@@ -65,3 +65,9 @@ async function createIndexes(db: Db): Promise<void> {
     ),
   )
 }
+
+/** Whether this worker's database is DocumentDB, which stands in for a mongod where none can be had. */
+export async function isDocumentDb(): Promise<boolean> {
+  const { gitVersion } = await testDatabase().client.db('admin').command({ buildInfo: 1 })
+  return gitVersion === 'documentdb'
+}
