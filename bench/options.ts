@@ -35,7 +35,7 @@ Everything is stored in databases of its own (leadline-bench-…), which are dro
   --only a,b       only these scenarios
   --rounds N       rounds of each comparison (${DEFAULT_ROUNDS})
   --seconds S      length of one slice of load (${DEFAULT_SECONDS})
-  --sizes A,B      how many rows there are (${DEFAULT_SIZES}); from a million on, not in the embedded database
+  --sizes A,B      how many rows there are (${DEFAULT_SIZES}); the embedded database has no room for search in a million
   --reads A,B      of the growth of reads, only those with one of these in their titles
   --keep           leave the databases of --sizes (leadline-bench-kept-…) for the next run
   --json FILE      write the results there too
