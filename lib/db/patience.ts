@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js'
+import { within } from '../within.js'
 import { translateDatabaseError } from './errors.js'
 
 /**
@@ -8,16 +9,10 @@ import { translateDatabaseError } from './errors.js'
  * @param milliseconds without it: as long as the client waits for the database.
  */
 export async function patiently<T>(asking: Promise<T>, milliseconds?: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<undefined>(resolve => {
-    if (milliseconds !== undefined) timer = setTimeout(resolve, milliseconds, undefined)
-  })
   try {
-    return await Promise.race([asking, patience])
+    return await (milliseconds === undefined ? asking : within(milliseconds, asking))
   } catch (error) {
     if (translateDatabaseError(error) instanceof AppError) return undefined
     throw error
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { within } from '../within.js'
 import { type Turn, takeTurn } from './maintenance-lock.js'
 
 /** How long a run begins more work: with `GRACE_MS` it fits the 30 seconds that a function has. */
@@ -137,12 +138,7 @@ async function runJob(
       return { ok: false, left: true }
     },
   )
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), patienceMs)
-  })
-  const outcome = await Promise.race([work, patience])
-  clearTimeout(timer)
+  const outcome = await within(patienceMs, work)
   const durationMs = Math.round(performance.now() - startedAt)
   return { report: { name, ...(outcome ?? { ok: true, left: true }), durationMs }, isStuck: !outcome }
 }

@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { translateDatabaseError } from '../db/errors.js'
+import { waitUntil } from '@vercel/functions'
+import { translateDatabaseError, unavailable } from '../db/errors.js'
 import { AppError } from '../errors.js'
 import { type LimitState, RateLimited } from '../rate-limit/enforce.js'
+import { within } from '../within.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
-import { logRequest } from './log.js'
+import { logBackgroundFailure, logRequest } from './log.js'
 import { readPathParams } from './path-template.js'
 import { errorReply, isShared, type Reply, toResponse } from './reply.js'
 import { type Exchange, OriginRefused, type Route } from './route.js'
+
+/**
+ * A request that takes longer than this, in milliseconds, is answered before the platform ends its function after 30
+ * seconds (`maxDuration` in vercel.json) with an answer of its own, which no page of another site may read.
+ */
+export const ANSWER_WITHIN_MS = 25_000
 
 export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type Verbs = Partial<Record<Verb, Route>>
@@ -37,7 +45,7 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     let response: Response
     let failure: AppError | undefined
     try {
-      response = respond(await answer(exchange), exchange)
+      response = respond(await inTime(answer(exchange), exchange), exchange)
     } catch (error) {
       failure = asAppError(error)
       response = respond(errorReply(failure, requestId), exchange, failure)
@@ -54,6 +62,14 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
       failure,
     )
     return response
+  }
+
+  /** The work itself goes on while the function lives: what it has begun it may still finish. */
+  async function inTime(work: Promise<Reply>, { requestId }: Exchange): Promise<Reply> {
+    const reply = await within(ANSWER_WITHIN_MS, work)
+    if (reply) return reply
+    waitUntil(work.catch(failure => logBackgroundFailure(requestId, path, failure)))
+    throw unavailable(new Error(`No answer within ${ANSWER_WITHIN_MS} ms`))
   }
 
   async function answer(exchange: Exchange): Promise<Reply> {
