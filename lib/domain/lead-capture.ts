@@ -8,7 +8,7 @@ import { saveLeadSession } from './chat-sessions.js'
 import { digestOf } from './digest.js'
 import { dayOf } from './event-counts.js'
 import type { FreeForm } from './free-form.js'
-import { followUpLead } from './lead-follow-up.js'
+import { followUpSoon } from './lead-follow-up.js'
 import { searchFieldsOf } from './lead-search.js'
 import { type Lead, leads, PublicLead, toPublicLead } from './leads.js'
 import { namedFieldsOf } from './named-fields.js'
@@ -53,7 +53,7 @@ export async function captureLead(
   if (lead.inputDigest !== undefined) await saveLeadSession(stored)
   // A retry is no further lead, however many of them there are: only what is new may be part of a flood.
   const network = stored === lead ? submission.network : undefined
-  if (stored.pending) submission.background(followUpLead(stored, network, submission.now))
+  if (stored.pending) submission.background(followUpSoon(stored, network, submission.now))
   // As it was sent: what is stored under guessed ids of messages is not told.
   return toCaptured({ ...lead, createdAt: stored.createdAt })
 }

@@ -1,4 +1,5 @@
-import type { ObjectId } from 'mongodb'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MongoError, type ObjectId } from 'mongodb'
 import { unlessTaken } from '../db/upsert.js'
 import { env } from '../env.js'
 import { digestOf } from './digest.js'
@@ -13,6 +14,29 @@ const DAILY_OF_PHONE = 20
 const HOURLY_OF_ADDRESS = 40
 
 const BATCH = 500
+
+/** After which pauses a new lead is followed up again where the database failed, in milliseconds. */
+const PAUSES_MS = [250, 2_500]
+
+/**
+ * Follows up a lead that was just answered, and again where the database failed in it: during an election, with the
+ * pool full, or of two that wait for each other. Else its count would wait for the maintenance, for a day perhaps.
+ *
+ * @param network where a new lead came from; see `followUpLead`.
+ * @throws {AppError} `unavailable` while the database is away, which the lead's `pending` tells the maintenance.
+ */
+export async function followUpSoon(lead: Lead, network: string | undefined, now: Date): Promise<void> {
+  for (const [attempt, pauseMs] of PAUSES_MS.entries()) {
+    try {
+      // Seen once, a lead is no further sign of a flood.
+      return await followUpLead(lead, attempt === 0 ? network : undefined, now)
+    } catch (error) {
+      if (!(error instanceof MongoError)) throw error
+      await sleep(pauseMs)
+    }
+  }
+  await followUpLead(lead, undefined, now)
+}
 
 /**
  * What is left to do once a lead is stored and answered: notice a flood, link the lead to the first one of its
