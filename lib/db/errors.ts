@@ -6,12 +6,19 @@ import { AppError } from '../errors.js'
 const DUPLICATE_KEY = 11000
 
 /**
+ * MongoDB's code for a write that another one was in the way of. MongoDB itself repeats the write; engines that speak
+ * its protocol on PostgreSQL answer this to one of two that wait for each other.
+ */
+const WRITE_CONFLICT = 112
+
+/**
  * Server codes that say "not now" rather than "not so": unreachable, shutdown, stepping down, no primary, time
  * out. Source: MongoDB's specification of retryable reads, LegacyNotPrimary (10058) and MaxTimeMSExpired (50); then
- * what is written but not on a majority (64, 100), and no room: a full disk (14031), Atlas over its quota (8000).
+ * what is written but not on a majority (64, 100), no room: a full disk (14031), Atlas over its quota (8000), and
+ * WriteConflict (112).
  */
 const TRANSIENT_CODES = new Set([
-  6, 7, 50, 64, 89, 91, 100, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031,
+  6, 7, 50, 64, 89, 91, 100, 112, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031,
 ])
 
 /** The driver's own errors, beside those of the network, for a server that is away or whose pool is exhausted. */
@@ -33,14 +40,28 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
 }
 
+/** Whether another write was in the way of an upsert: it finds what that one left when it looks again. */
+export function isCollision(error: unknown): boolean {
+  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === WRITE_CONFLICT)
+}
+
 /**
  * Whether a bulk write failed for nothing but documents that were there already: then the others are stored, and
  * as safely as was asked for.
  */
 export function onlyDuplicates(error: unknown): error is MongoBulkWriteError {
+  return failedOnlyWith(error, DUPLICATE_KEY)
+}
+
+/** Whether a bulk of upserts failed for nothing but collisions: then the others are done, as safely as was asked for. */
+export function onlyCollisions(error: unknown): error is MongoBulkWriteError {
+  return failedOnlyWith(error, DUPLICATE_KEY, WRITE_CONFLICT)
+}
+
+function failedOnlyWith(error: unknown, ...codes: readonly number[]): error is MongoBulkWriteError {
   if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return false
   const failures = [error.writeErrors].flat()
-  return failures.length > 0 && failures.every(failure => failure.code === DUPLICATE_KEY)
+  return failures.length > 0 && failures.every(({ code }) => codes.includes(code))
 }
 
 /** A 503 that says when to come back. */

@@ -1,7 +1,7 @@
 import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
 import { AppError } from '../errors.js'
 import { despiteCut } from './despite-cut.js'
-import { isDuplicateKey, onlyDuplicates } from './errors.js'
+import { isCollision, isDuplicateKey, onlyCollisions, onlyDuplicates } from './errors.js'
 
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
 const ATTEMPTS = 3
@@ -36,7 +36,7 @@ export async function insertOnce<T extends Document>(collection: Collection<T>, 
  */
 export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
   return upsert().catch(error => {
-    if (isDuplicateKey(error)) return upsert()
+    if (isCollision(error)) return upsert()
     throw error
   })
 }
@@ -70,7 +70,7 @@ export async function bulkUpsert<T extends Document>(
     const collided = await collection.bulkWrite(operations, { ordered: false }).then(
       () => [],
       error => {
-        if (attempt === ATTEMPTS || !onlyDuplicates(error)) throw error
+        if (attempt === ATTEMPTS || !onlyCollisions(error)) throw error
         return [error.writeErrors].flat()
       },
     )

@@ -36,7 +36,10 @@ export const Lead = z.object({
   status: LeadStatus,
   metadata: z.record(z.string(), z.unknown()),
   conversation: z.array(Message),
-  /** Kept, but left out of lists and counters, though not of its head's `submissions`; `spam` says why, and whether an operator confirmed it. */
+  /**
+   * Kept, but left out of lists and counters, though not of its head's `submissions`; `spam` says why, and whether an
+   * operator confirmed it.
+   */
   quarantined: z.boolean(),
   spam: z
     .object({ score: z.number(), reasons: z.array(z.string()), confirmedAt: z.date().optional() })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { bulkUpsert } from '../db/upsert.js'
+import { bulkUpsert, retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
 import { dayOf } from './event-counts.js'
 import { type MendedCount, recount } from './recount.js'
@@ -11,7 +11,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
 /** How many past days the first run recounts, and how often each one after that. */
 const RECOUNTED_DAYS = 2
 
-/** A UTC day whose counters are still to be compared with the documents: a crash comes between a write and its count. */
+/**
+ * A UTC day whose counters are still to be compared with the documents: a crash may come between a write and its count.
+ */
 export const RecountDay = z.object({
   /** YYYY-MM-DD. */
   _id: z.string(),
@@ -33,7 +35,8 @@ export const recountDays = collection<RecountDay>({ name: 'recountdays', schema:
 export async function noteLateCount(moment: Date, now: Date): Promise<void> {
   const day = dayOf(moment)
   if (day >= dayOf(now)) return
-  await bulkUpsert(await recountDays.open(), [{ filter: { _id: day }, update: { $max: { lateAt: now } } }])
+  const days = await recountDays.open()
+  await retryUpsert(() => days.updateOne({ _id: day }, { $max: { lateAt: now } }, { upsert: true }))
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Binary, BSON, type Document } from 'mongodb'
-import { decode } from '../embedded-db/codec.js'
+import { decodeInOrder } from '../embedded-db/codec.js'
 
 const { EJSON } = BSON
 const AS_STORED = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
@@ -17,7 +17,7 @@ export function documentOf(bytes: Uint8Array): Document {
     const document = attempt(() => BSON.deserialize(bytes, { ...AS_STORED, bsonRegExp }))
     if (document && isStoredAs(bytes, document)) return document
   }
-  const inOrder = decode(bytes)
+  const inOrder = decodeInOrder(bytes)
   if (isStoredAs(bytes, inOrder)) return inOrder
   throw new Error('it holds a value that the driver cannot write back as it is')
 }

@@ -34,7 +34,10 @@ export function splitDocuments(bytes: Buffer): Uint8Array[] {
   return documents
 }
 
-/** Whether the driver's library could keep the order of all fields. Refuses what it does not keep at all: a DBRef's fields, dates that JavaScript has not. */
+/**
+ * Whether the driver's library could keep the order of all fields. Refuses what it does not keep at all: a DBRef's
+ * fields, dates that JavaScript has not.
+ */
 function isFaithful(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isFaithful)
@@ -49,7 +52,7 @@ function isFaithful(value: unknown): boolean {
 }
 
 /** Reads field by field. Slower, and so only for documents with field names that an object cannot hold. */
-function decodeInOrder(bytes: Uint8Array): Doc {
+export function decodeInOrder(bytes: Uint8Array): Doc {
   return docOf(elementsOf(bytes))
 }
 

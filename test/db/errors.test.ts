@@ -14,7 +14,7 @@ import {
   type WriteError,
 } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { onlyDuplicates, translateDatabaseError } from '../../lib/db/errors.js'
+import { onlyCollisions, onlyDuplicates, translateDatabaseError } from '../../lib/db/errors.js'
 import { AppError } from '../../lib/errors.js'
 
 function serverError(code: number) {
@@ -49,7 +49,8 @@ describe('an error that says "not now"', () => {
   // https://github.com/mongodb/specifications, retryable reads and writes; 50 is MaxTimeMSExpired, 64 and 100 are of
   // write concerns, 14031 is OutOfDiskSpace, 8000 is Atlas's own (over its quota).
   it.each([
-    6, 7, 50, 64, 89, 91, 100, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031,
+    6, 7, 50, 64, 89, 91, 100, 112, 134, 189, 262, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+    14031,
   ])('is a 503 where the server says it with code %i', code => {
     expect(translateDatabaseError(serverError(code))).toBeInstanceOf(AppError)
   })
@@ -72,12 +73,13 @@ describe('an error that says "not so"', () => {
 
 describe('a bulk write', () => {
   it.each([
-    [[11000], true],
-    [[11000, 11000], true],
-    [[11000, 121], false],
-    [[121], false],
-  ])('that failed with %j failed for nothing but duplicates: %s', (codes, expected) => {
-    expect(onlyDuplicates(bulkError(codes))).toBe(expected)
+    [[11000], true, true],
+    [[11000, 11000], true, true],
+    [[11000, 112], false, true],
+    [[11000, 121], false, false],
+    [[121], false, false],
+  ])('that failed with %j failed for nothing but duplicates: %s, or collisions: %s', (codes, ...expected) => {
+    expect([onlyDuplicates(bulkError(codes)), onlyCollisions(bulkError(codes))]).toEqual(expected)
   })
 
   it.each([

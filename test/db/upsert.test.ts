@@ -18,13 +18,17 @@ const counting = (_id: string) => ({ filter: { _id }, update: { $inc: { count: 1
 const stored = async () =>
   Object.fromEntries((await counters().find().toArray()).map(({ _id, count }) => [_id, count]))
 
-const collision = () => new MongoServerError({ message: 'E11000 duplicate key error', code: 11000 })
+const failure = (code: number) => new MongoServerError({ message: 'collided', code })
+const collision = () => failure(11000)
 
 beforeEach(emptyDatabase)
 
 describe('retryUpsert', () => {
-  it('tries once more where it collided, and only there', async () => {
-    const collides = vi.fn().mockRejectedValueOnce(collision()).mockResolvedValueOnce('found')
+  it.each([
+    ['a duplicate', 11000],
+    ['a conflict', 112],
+  ])('tries once more where it collided, and only there: %s', async (_, code) => {
+    const collides = vi.fn().mockRejectedValueOnce(failure(code)).mockResolvedValueOnce('found')
     expect(await retryUpsert(collides)).toBe('found')
     expect(collides).toHaveBeenCalledTimes(2)
 

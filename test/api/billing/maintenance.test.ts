@@ -65,6 +65,18 @@ describe('a period that ended without news', () => {
     expect(left?.subscription).toMatchObject({ status: 'cancelled' })
   })
 
+  it('is left for the next run where the time of this one is over', async () => {
+    const { subscription } = await subscribe()
+    await subscribe()
+    const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
+    const sweptAt = new Date(end + 4 * HOUR_MS)
+    let asked = 0
+    const afterOne = () => asked++ > 0
+
+    expect(await readings.rereadOverdue(sweptAt, afterOne)).toMatchObject({ read: 1 })
+    expect(await readings.rereadOverdue(sweptAt)).toMatchObject({ read: 1 })
+  })
+
   it('is tried again the next day where Stripe was away, and where it said nothing new', async () => {
     const { subscription } = await subscribe()
     const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
