@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { maintain, maintenanceJobs } from '../lib/domain/maintenance.js'
-import { findTurn } from '../lib/domain/maintenance-lock.js'
+import { findMaintenanceLock } from '../lib/domain/maintenance-lock.js'
 import type { JobReport } from '../lib/domain/maintenance-run.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { parseFlag } from './support/flags.js'
@@ -56,7 +56,7 @@ async function maintainTarget(target: Target, typed: Typed, minutes: number): Pr
 
 async function describeLast(): Promise<void> {
   console.error(`It does ${maintenanceJobs.join(', ')}.`)
-  const { finishedAt, ok } = (await findTurn()) ?? {}
+  const { finishedAt, ok } = (await findMaintenanceLock()) ?? {}
   const last = finishedAt
     ? `ended at ${finishedAt.toISOString()}${ok ? '' : ', with failures'}`
     : 'is not known'

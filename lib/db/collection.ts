@@ -1,8 +1,8 @@
 import type { Collection, CreateIndexesOptions, Document, IndexSpecification } from 'mongodb'
 import type { z } from 'zod'
 import { database } from './client.js'
-import { despiteCut } from './despite-cut.js'
 import { unavailable } from './errors.js'
+import { retryOnNetworkError } from './network-retry.js'
 
 /** An index as data. Names are given, not generated: drift between code and database is compared by name. */
 export interface IndexDefinition
@@ -48,7 +48,7 @@ export function collection<T extends Document>(definition: {
   async function createMissing(): Promise<void> {
     if (indexes.length === 0) return
     const db = await database()
-    await despiteCut(() => db.collection(name).createIndexes(indexes.map(index => ({ ...index }))))
+    await retryOnNetworkError(() => db.collection(name).createIndexes(indexes.map(index => ({ ...index }))))
   }
 
   function ensureIndexes(): Promise<void> {

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.js'
-import { within } from '../within.js'
+import { withTimeout } from '../with-timeout.js'
 import { translateDatabaseError } from './errors.js'
 
 /**
@@ -10,7 +10,7 @@ import { translateDatabaseError } from './errors.js'
  */
 export async function patiently<T>(asking: Promise<T>, milliseconds?: number): Promise<T | undefined> {
   try {
-    return await (milliseconds === undefined ? asking : within(milliseconds, asking))
+    return await (milliseconds === undefined ? asking : withTimeout(milliseconds, asking))
   } catch (error) {
     if (translateDatabaseError(error) instanceof AppError) return undefined
     throw error

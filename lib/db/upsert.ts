@@ -1,7 +1,7 @@
 import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
 import { AppError } from '../errors.js'
-import { despiteCut } from './despite-cut.js'
 import { isCollision, isDuplicateKey, onlyCollisions, onlyDuplicates } from './errors.js'
+import { retryOnNetworkError } from './network-retry.js'
 
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
 const ATTEMPTS = 3
@@ -23,7 +23,7 @@ export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> 
  */
 export async function insertOnce<T extends Document>(collection: Collection<T>, document: T): Promise<T> {
   const insert = () => collection.insertOne(document as OptionalUnlessRequiredId<T>)
-  if (await unlessTaken(() => despiteCut(insert))) return document
+  if (await unlessTaken(() => retryOnNetworkError(insert))) return document
   const taken = { _id: document._id } as Filter<T>
   const stored = await collection.findOne<T>(taken, { readConcern: 'majority' })
   if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
@@ -51,7 +51,7 @@ export async function insertNew<T extends Document>(
 ): Promise<Set<number>> {
   const inserted = new Set(documents.keys())
   const insert = () => collection.insertMany(documents as OptionalUnlessRequiredId<T>[], { ordered: false })
-  await despiteCut(insert).catch(error => {
+  await retryOnNetworkError(insert).catch(error => {
     if (!onlyDuplicates(error)) throw error
     for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
   })

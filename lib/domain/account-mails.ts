@@ -42,13 +42,13 @@ export async function sendOwedMail(user: User, now: Date): Promise<void> {
 }
 
 /** Sends the mails that are due, those that a crash left owed among them. What is left stays for the next sweep. */
-export async function sweepAccountMail(now: Date, isOver?: () => boolean): ReturnType<typeof sweepMail> {
+export async function sweepAccountMail(now: Date, shouldStop?: () => boolean): ReturnType<typeof sweepMail> {
   const owing = (await users.open())
     .find({ 'owedMail.since': { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
     .sort({ 'owedMail.since': 1 })
     .limit(OWED_AT_ONCE)
   for (const user of await owing.toArray()) await enqueueOwedMail(user, now)
-  return sweepMail(compose, now, undefined, isOver)
+  return sweepMail(compose, now, undefined, shouldStop)
 }
 
 /** Once for each time that it is owed, however often it is found. */

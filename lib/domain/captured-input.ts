@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { CapturedConversation, IdentifiedConversation } from './conversation.js'
 import { CapturedFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
+import { CapturedConversation, IdentifiedConversation } from './messages.js'
 import { ProjectId, UNNAMED_PROJECT } from './widget-configs.js'
 
 /** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { looseText } from './captured-input.js'
-import { CapturedConversation, type PublicMessage, toPublicMessages } from './conversation.js'
+import { CapturedConversation, type PublicMessage, toPublicMessages } from './messages.js'
 
 const MAX_QUESTION = 1_000
 const MAX_HISTORY = 10

@@ -1,4 +1,4 @@
-import { type IdentifiedMessage, isFull, type Message } from './conversation.js'
+import { type IdentifiedMessage, isFull, type Message } from './messages.js'
 
 /**
  * A chat's messages with those that its widget sent: what is stored stays as it is, and what it lacks comes in its

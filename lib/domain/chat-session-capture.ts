@@ -1,14 +1,14 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { despiteCut } from '../db/despite-cut.js'
+import { retryOnNetworkError } from '../db/network-retry.js'
 import { unlessTaken } from '../db/upsert.js'
 import { invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { ChatSessionInput } from './captured-input.js'
 import { mergeMessages } from './chat-merge.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
-import { type IdentifiedMessage, lastKept } from './conversation.js'
 import { digestOf } from './digest.js'
+import { type IdentifiedMessage, lastKept } from './messages.js'
 import { readPhone } from './phone.js'
 import type { Project } from './widget-configs.js'
 
@@ -66,7 +66,7 @@ async function store(sent: SentChat): Promise<{ _id: ObjectId; isNew: boolean }>
     const stored = await open.findOne({ microsite, sessionId, projectId })
     if (stored) {
       if (await goOn(stored, sent)) return { _id: stored._id, isNew: false }
-    } else if (await unlessTaken(() => despiteCut(() => open.insertOne(sent))))
+    } else if (await unlessTaken(() => retryOnNetworkError(() => open.insertOne(sent))))
       return { _id: sent._id, isNew: true }
   }
 }
@@ -86,7 +86,7 @@ async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
     updatedAt,
   }
   const open = await chatSessions.open()
-  const { matchedCount } = await despiteCut(() =>
+  const { matchedCount } = await retryOnNetworkError(() =>
     open.updateOne(unchanged, { $set: changes, $inc: { revision: 1 } }),
   )
   return matchedCount === 1

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing.js'
 import { AppError } from '../errors.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
-import { type DataScope, within } from './data-scope.js'
+import { type DataScope, scopeFilter } from './data-scope.js'
 import { idOf, readId } from './ids.js'
 import { fitToAnswer, fitToPage } from './list-size.js'
 import { Microsite } from './microsite.js'
@@ -34,7 +34,7 @@ export async function listChatSessions(
   scope: DataScope,
   filter: ChatSessionFilter,
 ): Promise<ChatSessionPage> {
-  const matching = { $and: [within<ChatSession>(scope), queryOf(filter)] }
+  const matching = { $and: [scopeFilter<ChatSession>(scope), queryOf(filter)] }
   const found = await listNewestFirst(await chatSessions.open(), matching, filter)
   return { ...found, items: fitToPage(found.items.map(toPublicSession)) }
 }
@@ -46,7 +46,8 @@ export async function listChatSessions(
  */
 export async function getChatSession(scope: DataScope, id: string): Promise<PublicChatSession> {
   const _id = readId(id)
-  const session = _id && (await (await chatSessions.open()).findOne({ ...within<ChatSession>(scope), _id }))
+  const session =
+    _id && (await (await chatSessions.open()).findOne({ ...scopeFilter<ChatSession>(scope), _id }))
   if (!session) throw new AppError('not_found')
   return fitToAnswer(toPublicSession(session))
 }

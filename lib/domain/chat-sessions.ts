@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { insertOnce } from '../db/upsert.js'
 import { BhkType } from './bhk.js'
-import { Message, PublicMessage, toPublicMessages } from './conversation.js'
+import { Message, PublicMessage, toPublicMessages } from './messages.js'
 import { namedFieldsOf } from './named-fields.js'
 
 /** One chat with a visitor. The one that a lead came out of has the session id `lead:<lead id>`. */

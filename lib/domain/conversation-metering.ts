@@ -18,23 +18,23 @@ export async function meterConversation(
   now: Date,
   background?: (task: Promise<unknown>) => void,
 ): Promise<void> {
-  const isOver = call.status !== 'processing'
-  if (isOver && !call.meteringPending) return
+  const shouldStop = call.status !== 'processing'
+  if (shouldStop && !call.meteringPending) return
   const metering = await meterCall(meteredCallOf(call), now, background)
-  if (isOver) await settle(call, metering)
+  if (shouldStop) await settle(call, metering)
 }
 
 /**
  * Meters what crashes left, 500 calls at a time. Returns how many.
  *
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  */
-export async function meterPendingCalls(now: Date, isOver: () => boolean = () => false): Promise<number> {
+export async function meterPendingCalls(now: Date, shouldStop: () => boolean = () => false): Promise<number> {
   let done = 0
   for (;;) {
     const left = await unmetered(now)
     for (const call of left) {
-      if (isOver()) return done
+      if (shouldStop()) return done
       await meterConversation(call, now)
       done += 1
     }

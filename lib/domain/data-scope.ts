@@ -7,7 +7,7 @@ export interface DataScope {
 }
 
 /** The scope as part of a query: what is not in it does not exist for who asks. */
-export function within<T extends { microsite: string; ownerId?: ObjectId | undefined }>({
+export function scopeFilter<T extends { microsite: string; ownerId?: ObjectId | undefined }>({
   ownerIds,
   microsites,
 }: DataScope): Filter<T> {

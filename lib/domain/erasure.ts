@@ -114,12 +114,12 @@ export async function deleteAccount(
  * Goes once more through the erasures of some time ago: what a crash interrupted is finished, and what requests
  * wrote that were under way then is erased too. Returns how many were interrupted, and how many are settled.
  *
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that is not settled from it, once all the others are.
  */
 export async function finishErasures(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<{ interrupted: number; settled: number }> {
   const open = await erasures.open()
   const unsettled = open.find({
@@ -129,7 +129,7 @@ export async function finishErasures(
   const finished = { interrupted: 0, settled: 0 }
   let failure: unknown
   for await (const { _id, state } of unsettled) {
-    if (isOver()) break
+    if (shouldStop()) break
     const erased = await eraseAccount(_id, now)
     if (state === 'running') finished.interrupted += 1
     try {

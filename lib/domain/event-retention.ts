@@ -9,12 +9,12 @@ const DAY_MS = 24 * 60 * 60 * 1000
  * all others are deleted by their `expiresAt`. A day at a time, the oldest first. Returns how many days, and how many
  * events.
  *
- * @param isOver whether to end before the next day.
+ * @param shouldStop whether to end before the next day.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function deleteOldEvents(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<{ days: number; events: number }> {
   const deleted = { days: 0, events: 0 }
   const { eventRetentionDays } = env()
@@ -22,7 +22,7 @@ export async function deleteOldEvents(
   const all = await events.open()
   const firstKept = dayOf(new Date(now.getTime() - eventRetentionDays * DAY_MS))
   const withoutEnd = { expiresAt: { $exists: false } }
-  while (!isOver()) {
+  while (!shouldStop()) {
     const oldest = await all.findOne(
       { ...withoutEnd, day: { $lt: firstKept } },
       { sort: { day: 1 }, projection: { day: 1 } },

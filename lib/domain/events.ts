@@ -118,7 +118,7 @@ export async function recordEvents(body: EventBody, request: EventRequest): Prom
     incoming.push(...(await Promise.all(some.map(input => identify(input, request)))))
   }
   const inserted = await storeNew(incoming)
-  const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countedAs(event))
+  const counted = incoming.filter((_, i) => inserted.has(i)).flatMap(({ event }) => countersOfEvent(event))
   if (counted.length > 0) request.background(countEach(counted))
 
   const [first] = incoming
@@ -203,7 +203,7 @@ const COUNTED: Readonly<Record<string, CountedType>> = {
 export const COUNTED_EVENTS = Object.keys(COUNTED)
 
 /** The counter that an event belongs to, if to any. */
-export function countedAs({
+export function countersOfEvent({
   type,
   projectId,
   microsite,

@@ -4,7 +4,7 @@ import { unlessTaken } from '../db/upsert.js'
 import { env } from '../env.js'
 import { digestOf } from './digest.js'
 import { countEach } from './event-counts.js'
-import { countedAs, type Lead, leads } from './leads.js'
+import { counterOfLead, type Lead, leads } from './leads.js'
 import { countHit } from './rate-counters.js'
 import { noteLateCount } from './recount-days.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
@@ -60,20 +60,20 @@ export async function followUpLead(lead: Lead, network: string | undefined, now:
     { projection: { quarantined: 1 } },
   )
   // As it was when it was settled, not when it was read: it may have been let out of quarantine since.
-  if (settled?.quarantined === false) await countEach([countedAs(lead)])
+  if (settled?.quarantined === false) await countEach([counterOfLead(lead)])
 }
 
 /**
  * Follows up what crashes left, 500 leads at a time. Returns how many.
  *
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  */
-export async function followUpPending(now: Date, isOver: () => boolean = () => false): Promise<number> {
+export async function followUpPending(now: Date, shouldStop: () => boolean = () => false): Promise<number> {
   let done = 0
   for (;;) {
     const left = await pendingLeads(now)
     for (const lead of left) {
-      if (isOver()) return done
+      if (shouldStop()) return done
       await followUpLead(lead, undefined, now)
       done += 1
     }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { newestFirst } from '../db/keyset.js'
 import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing.js'
 import { BhkType } from './bhk.js'
-import { type DataScope, within } from './data-scope.js'
+import { type DataScope, scopeFilter } from './data-scope.js'
 import { matchingSearch, SearchText } from './lead-search.js'
 import { type Lead, LeadStatus, leads, PublicLead, shownOfLead, toPublicLead } from './leads.js'
 import { fitToPage } from './list-size.js'
@@ -43,7 +43,7 @@ export type LeadPage = z.infer<typeof LeadPage>
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function listLeads(scope: DataScope, filter: LeadFilter): Promise<LeadPage> {
-  const matching = { $and: [within<Lead>(scope), selectionQuery(filter)] }
+  const matching = { $and: [scopeFilter<Lead>(scope), selectionQuery(filter)] }
   const query = { ...filter, exact: filter.count === 'exact' }
   const found = await listNewestFirst(await leads.open(), matching, query, shownOfLead)
   return { ...found, items: fitToPage(found.items.map(toPublicLead)) }
@@ -52,7 +52,7 @@ export async function listLeads(scope: DataScope, filter: LeadFilter): Promise<L
 /** Every lead of a selection, newest first, as they are read: however many there are, few are in memory. */
 export async function* streamLeads(scope: DataScope, selection: LeadSelection): AsyncGenerator<PublicLead> {
   const found = (await leads.open())
-    .find({ $and: [within<Lead>(scope), selectionQuery(selection)] }, { projection: shownOfLead })
+    .find({ $and: [scopeFilter<Lead>(scope), selectionQuery(selection)] }, { projection: shownOfLead })
     .sort(newestFirst)
     .batchSize(EXPORT_BATCH)
   for await (const lead of found) yield toPublicLead(lead)

@@ -1,7 +1,7 @@
 import type { Filter } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
-import { type DataScope, within } from './data-scope.js'
+import { type DataScope, scopeFilter } from './data-scope.js'
 import { readId } from './ids.js'
 import { followUpLead } from './lead-follow-up.js'
 import { type HistoryEntry, type Lead, LeadStatus, leads, PublicLead, toPublicLead } from './leads.js'
@@ -84,5 +84,5 @@ export async function updateLead(
 function visible(scope: DataScope, id: string): Filter<Lead> {
   const _id = readId(id)
   if (!_id) throw new AppError('not_found')
-  return { ...within<Lead>(scope), _id }
+  return { ...scopeFilter<Lead>(scope), _id }
 }

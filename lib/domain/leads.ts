@@ -2,8 +2,8 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { BhkType } from './bhk.js'
-import { Message, PublicMessage, toPublicMessages } from './conversation.js'
 import { dayOf, type EventCount } from './event-counts.js'
+import { Message, PublicMessage, toPublicMessages } from './messages.js'
 import { namedFieldsOf } from './named-fields.js'
 
 export const LeadStatus = z.enum(['new', 'contacted', 'qualified', 'closed'])
@@ -119,7 +119,7 @@ export const leads = collection<Lead>({
 })
 
 /** The counter that a lead belongs to. */
-export function countedAs({ projectId, microsite, createdAt }: Lead): EventCount['_id'] {
+export function counterOfLead({ projectId, microsite, createdAt }: Lead): EventCount['_id'] {
   return { projectId, microsite, type: 'leadsCaptured', day: dayOf(createdAt) }
 }
 

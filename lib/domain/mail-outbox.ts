@@ -148,14 +148,14 @@ const COUNTED_EXACTLY = 1_000
  * but not never. A failure is tried again with growing delays, and given up after six attempts.
  *
  * @param limit how many mails it takes at most.
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function sweepMail(
   compose: ComposeMail,
   now: Date,
   limit = 20,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<MailSweep> {
   const outbox = await mailOutbox.open()
   const startedAt = Date.now()
@@ -163,7 +163,7 @@ export async function sweepMail(
   const clock = () => new Date(now.getTime() + elapsedMs())
 
   const swept: MailSweep = { sent: 0, dropped: 0, postponed: 0, failed: 0, left: 0 }
-  for (let taken = 0; taken < limit && elapsedMs() < SWEEP_MS && !isOver(); taken++) {
+  for (let taken = 0; taken < limit && elapsedMs() < SWEEP_MS && !shouldStop(); taken++) {
     const mail = await claim(outbox, clock())
     if (!mail) return swept
     const outcome = await deliver(mail, compose, clock)

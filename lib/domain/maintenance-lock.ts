@@ -7,8 +7,8 @@ import { retryUpsert } from '../db/upsert.js'
 const LEASE_MS = 60_000
 const RENEWED_EVERY_MS = 15_000
 
-/** Whose turn maintenance is, and what became of the last one. One document. */
-export const MaintenanceTurn = z.object({
+/** Which run is at the maintenance, and what became of the last one. One document. */
+export const MaintenanceLock = z.object({
   _id: z.literal('turn'),
   /** The run that is at it, and until when it counts as alive. */
   holder: z.instanceof(ObjectId).optional(),
@@ -20,56 +20,56 @@ export const MaintenanceTurn = z.object({
   finishedAt: z.date().optional(),
   ok: z.boolean().optional(),
 })
-export type MaintenanceTurn = z.infer<typeof MaintenanceTurn>
+export type MaintenanceLock = z.infer<typeof MaintenanceLock>
 
-export const maintenanceTurns = collection<MaintenanceTurn>({
+export const maintenanceLocks = collection<MaintenanceLock>({
   name: 'maintenance',
-  schema: MaintenanceTurn,
+  schema: MaintenanceLock,
   indexes: [],
 })
 
 const _id = 'turn'
 
-/** The turn of one run. */
-export interface Turn {
+/** The lock, as the run has it that holds it. */
+export interface Lock {
   /** The job to begin with. */
   next: string | undefined
-  /** Whether it is this run's turn still: not after it could not renew it for a minute. */
+  /** Whether it is held still: not after it could not be renewed for a minute. */
   isHeld(): boolean
   /** Remembers the job that comes next, for the run after this one. */
   moveTo(next: string): void
-  /** Lets others have their turn. */
+  /** Releases it. */
   end(ok: boolean): Promise<void>
   /** Stops renewing: the lease keeps others out for a while yet, since a job may still be at work. */
   leave(): void
 }
 
 /**
- * Takes the turn, unless another run has it: then says since when. A run that died loses it when its lease ends. The
+ * Takes the lock, unless another run has it: then says since when. A run that died loses it when its lease ends. The
  * clocks of the machines that run maintenance may differ by less than that.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
-export async function takeTurn(clock: () => Date): Promise<Turn | { runningSince: Date }> {
-  const turns = await maintenanceTurns.open()
+export async function acquireLock(clock: () => Date): Promise<Lock | { runningSince: Date }> {
+  const locks = await maintenanceLocks.open()
   const holder = new ObjectId()
   const startedAt = clock()
   let expiresAt = leaseFrom(startedAt)
-  await retryUpsert(() => turns.updateOne({ _id }, { $setOnInsert: { _id } }, { upsert: true }))
-  const taken = await turns.findOneAndUpdate(
+  await retryUpsert(() => locks.updateOne({ _id }, { $setOnInsert: { _id } }, { upsert: true }))
+  const taken = await locks.findOneAndUpdate(
     { _id, expiresAt: { $not: { $gt: startedAt } } },
     { $set: { holder, startedAt, expiresAt } },
     { returnDocument: 'after' },
   )
   if (!taken?.holder?.equals(holder)) {
-    const other = await turns.findOne({ _id })
+    const other = await locks.findOne({ _id })
     return { runningSince: other?.startedAt ?? startedAt }
   }
 
   let next = taken.next
   async function renew(): Promise<void> {
     const until = leaseFrom(clock())
-    const { matchedCount } = await turns.updateOne(
+    const { matchedCount } = await locks.updateOne(
       { _id, holder },
       { $set: { expiresAt: until, ...(next !== undefined && { next }) } },
     )
@@ -87,7 +87,7 @@ export async function takeTurn(clock: () => Date): Promise<Turn | { runningSince
     },
     async end(ok) {
       clearInterval(renewing)
-      await turns.updateOne(
+      await locks.updateOne(
         { _id, holder },
         {
           $set: { finishedAt: clock(), ok, ...(next !== undefined && { next }) },
@@ -106,6 +106,6 @@ function leaseFrom(now: Date): Date {
 }
 
 /** What is known of the runs so far; undefined before the first one. */
-export async function findTurn(): Promise<MaintenanceTurn | undefined> {
-  return (await (await maintenanceTurns.open()).findOne({ _id })) ?? undefined
+export async function findMaintenanceLock(): Promise<MaintenanceLock | undefined> {
+  return (await (await maintenanceLocks.open()).findOne({ _id })) ?? undefined
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { within } from '../within.js'
-import { type Turn, takeTurn } from './maintenance-lock.js'
+import { withTimeout } from '../with-timeout.js'
+import { acquireLock, type Lock } from './maintenance-lock.js'
 
 /** How long a run begins more work: with `GRACE_MS` it fits the 30 seconds that a function has. */
 const BUDGET_MS = 18_000
@@ -15,10 +15,10 @@ const MAX_ROUNDS = 1_000
 export interface Job {
   name: string
   /**
-   * Does its share, and ends where it is safe once `isOver()`, which it asks only while there is more to do. A result
+   * Does its share, and ends where it is safe once `shouldStop()`, which it asks only while there is more to do. A result
    * with `left` above 0 says that its share was not all.
    */
-  run(now: Date, isOver: () => boolean): Promise<unknown>
+  run(now: Date, shouldStop: () => boolean): Promise<unknown>
 }
 
 const JobReport = z.object({
@@ -68,39 +68,39 @@ export async function runJobs(
   const startedAt = performance.now()
   const elapsedMs = () => performance.now() - startedAt
   const clock = () => new Date(now.getTime() + elapsedMs())
-  const turn = await takeTurn(clock)
-  if ('runningSince' in turn) return { ok: true, complete: false, runningSince: turn.runningSince, jobs: [] }
+  const lock = await acquireLock(clock)
+  if ('runningSince' in lock) return { ok: true, complete: false, runningSince: lock.runningSince, jobs: [] }
 
-  const isOver = () => elapsedMs() >= budgetMs || signal?.aborted === true || !turn.isHeld()
+  const shouldStop = () => elapsedMs() >= budgetMs || signal?.aborted === true || !lock.isHeld()
   const reports = new Map<string, JobReport>(
     jobs.map(({ name }) => [name, { name, ok: true, left: true, durationMs: 0 }]),
   )
-  let pending = from(turn.next, jobs)
-  for (let round = 1; pending.length > 0 && round <= MAX_ROUNDS && !isOver(); round++) {
+  let pending = from(lock.next, jobs)
+  for (let round = 1; pending.length > 0 && round <= MAX_ROUNDS && !shouldStop(); round++) {
     for (const job of pending) {
-      if (isOver()) break
+      if (shouldStop()) break
       onJob?.(job.name)
-      turn.moveTo(following(job, jobs))
+      lock.moveTo(following(job, jobs))
       const patienceMs = Math.max(0, budgetMs - elapsedMs()) + graceMs
-      const { report, isStuck } = await runJob(job, clock(), isOver, patienceMs, logFailure)
+      const { report, isStuck } = await runJob(job, clock(), shouldStop, patienceMs, logFailure)
       reports.set(job.name, added(reports.get(job.name), report))
-      if (isStuck) return finish(reports, turn, true)
+      if (isStuck) return finish(reports, lock, true)
     }
     pending = pending.filter(({ name }) => reports.get(name)?.ok && reports.get(name)?.left)
   }
-  return finish(reports, turn, false)
+  return finish(reports, lock, false)
 }
 
-/** A job that is still at work keeps the turn for as long as its lease, and nobody waits for it. */
+/** A job that is still at work keeps the lock for as long as its lease, and nobody waits for it. */
 async function finish(
   reports: ReadonlyMap<string, JobReport>,
-  turn: Turn,
+  lock: Lock,
   isStuck: boolean,
 ): Promise<MaintenanceReport> {
   const jobs = [...reports.values()]
   const report = { ok: jobs.every(job => job.ok), complete: !jobs.some(job => job.left), jobs }
-  if (isStuck) turn.leave()
-  else await turn.end(report.ok)
+  if (isStuck) lock.leave()
+  else await lock.end(report.ok)
   return report
 }
 
@@ -121,14 +121,14 @@ function following(job: Job, jobs: readonly Job[]): string {
 async function runJob(
   { name, run }: Job,
   now: Date,
-  isOver: () => boolean,
+  shouldStop: () => boolean,
   patienceMs: number,
   logFailure: (failure: unknown) => void,
 ): Promise<{ report: JobReport; isStuck: boolean }> {
   const startedAt = performance.now()
   let wasCut = false
   const asked = () => {
-    wasCut ||= isOver()
+    wasCut ||= shouldStop()
     return wasCut
   }
   const work = run(now, asked).then(
@@ -138,7 +138,7 @@ async function runJob(
       return { ok: false, left: true }
     },
   )
-  const outcome = await within(patienceMs, work)
+  const outcome = await withTimeout(patienceMs, work)
   const durationMs = Math.round(performance.now() - startedAt)
   return { report: { name, ...(outcome ?? { ok: true, left: true }), durationMs }, isStuck: !outcome }
 }

@@ -56,8 +56,8 @@ async function makeIndexes(): Promise<void> {
   if (named.length > 0) throw new Error(`Indexes that cannot be made: ${named.join(', ')}.`)
 }
 
-async function recountUnlessMigrating(now: Date, isOver: () => boolean): Promise<unknown> {
+async function recountUnlessMigrating(now: Date, shouldStop: () => boolean): Promise<unknown> {
   // A migration counts what it brought when all of it is there: recounted meanwhile it would count twice.
   const unfinished = await (await migrations.open()).findOne({ state: { $ne: 'done' } })
-  return unfinished ? { waitsForMigration: unfinished._id } : recountDueDays(now, isOver)
+  return unfinished ? { waitsForMigration: unfinished._id } : recountDueDays(now, shouldStop)
 }

@@ -67,9 +67,12 @@ export async function releasePhoneNumbers(userId: ObjectId, now: Date): Promise<
  * Gives back numbers that a crash left with users whose profile does not name them, once no request can still
  * be at it. Returns how many.
  *
- * @param isOver whether to end before the next numbers.
+ * @param shouldStop whether to end before the next numbers.
  */
-export async function releaseStrayNumbers(now: Date, isOver: () => boolean = () => false): Promise<number> {
+export async function releaseStrayNumbers(
+  now: Date,
+  shouldStop: () => boolean = () => false,
+): Promise<number> {
   const numbers = await phoneNumbers.open()
   const profiles = await userProfiles.open()
   const settled = { assignedAt: { $lt: new Date(now.getTime() - STRAY_AFTER_MS) } }
@@ -84,7 +87,7 @@ export async function releaseStrayNumbers(now: Date, isOver: () => boolean = () 
     const holders = new Map(named.map(profile => [profile.assignedPhoneNumber, profile.userId]))
     for (const { _id, userId } of batch)
       if (userId && !holders.get(_id)?.equals(userId)) released += await release({ _id, userId, ...settled })
-    if (batch.length < BATCH || isOver()) return released
+    if (batch.length < BATCH || shouldStop()) return released
     last = batch.at(-1)?._id ?? last
   }
 }

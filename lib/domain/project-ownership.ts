@@ -110,14 +110,14 @@ async function changeHands(
  * Hands over what captures that were under way have still written under the old owner, and what a crash left.
  * Returns how many projects are done.
  *
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  */
-export async function finishHandOvers(now: Date, isOver: () => boolean = () => false): Promise<number> {
+export async function finishHandOvers(now: Date, shouldStop: () => boolean = () => false): Promise<number> {
   const configs = await widgetConfigs.open()
   const settled = configs.find({ ownerChangedAt: { $lt: new Date(now.getTime() - REQUEST_LIFE_MS) } })
   let finished = 0
   for await (const { _id, projectId, ownerId, ownerChangedAt } of settled) {
-    if (isOver()) break
+    if (shouldStop()) break
     if (ownerChangedAt === undefined) continue
     await restamp(projectId, ownerId)
     // Unless it changed hands again meanwhile.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { despiteCut } from '../db/despite-cut.js'
+import { retryOnNetworkError } from '../db/network-retry.js'
 import { retryUpsert } from '../db/upsert.js'
 import { digestOf } from './digest.js'
 
@@ -45,6 +45,6 @@ export async function countHit(
       // A counter lost in a crash is no loss: it need not wait for the journal as what we acknowledge does.
       { upsert: true, returnDocument: 'after', writeConcern: { w: 1, journal: false } },
     )
-  const counter = await retryUpsert(() => despiteCut(hit))
+  const counter = await retryUpsert(() => retryOnNetworkError(hit))
   return { count: counter?.count ?? weight, windowEndsAt }
 }

@@ -43,12 +43,12 @@ export async function noteLateCount(moment: Date, now: Date): Promise<void> {
  * Recounts each day that is over since the last run, however long ago that was, twice; and of those that were noted
  * the leads. The newest first. Returns every difference that was mended.
  *
- * @param isOver whether to end before the next day.
+ * @param shouldStop whether to end before the next day.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function recountDueDays(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<{ mended: MendedCount[] }> {
   await notePassedDays(now)
   const days = await recountDays.open()
@@ -60,7 +60,7 @@ export async function recountDueDays(
     .sort({ _id: -1 })
     .toArray()
   for (const { _id, whole = false, lateAt } of due) {
-    if (isOver()) break
+    if (shouldStop()) break
     const dayStart = new Date(_id)
     mended.push(...(await recount(dayStart, whole && areEventsKept(dayStart, now))))
     // Who counts at this moment has counted twice now: the next run sees it.

@@ -1,6 +1,6 @@
 import { unlessTaken } from '../db/upsert.js'
 import { type CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
-import { COUNTED_EVENTS, countedAs as countedEvent, events } from './events.js'
+import { COUNTED_EVENTS, countersOfEvent, events } from './events.js'
 import { leads } from './leads.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -69,7 +69,7 @@ async function countDocuments(dayStart: Date, areEventsKept: boolean): Promise<T
   const tally = new Tally()
   for await (const { _id, count } of captured) tally.add({ ..._id, type: LEADS, day }, count)
   for await (const { _id, count } of shown)
-    for (const counter of countedEvent({ ..._id, day })) tally.add(counter, count)
+    for (const counter of countersOfEvent({ ..._id, day })) tally.add(counter, count)
   return tally
 }
 

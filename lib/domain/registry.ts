@@ -10,7 +10,7 @@ import { events } from './events.js'
 import { leads } from './leads.js'
 import { loginFailures } from './login-throttle.js'
 import { mailOutbox } from './mail-outbox.js'
-import { maintenanceTurns } from './maintenance-lock.js'
+import { maintenanceLocks } from './maintenance-lock.js'
 import { migrations } from './migrations.js'
 import { phoneNumbers } from './phone-numbers.js'
 import { rateCounters } from './rate-counters.js'
@@ -38,7 +38,7 @@ export const allCollections: readonly AnyCollection[] = [
   leads,
   loginFailures,
   mailOutbox,
-  maintenanceTurns,
+  maintenanceLocks,
   migrations,
   phoneNumbers,
   rateCounters,

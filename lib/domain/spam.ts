@@ -1,5 +1,5 @@
-import type { Message } from './conversation.js'
 import type { FreeForm } from './free-form.js'
+import type { Message } from './messages.js'
 
 /** A person reads and types: what is faster than this from the first sight to the submission was not one. */
 const TOO_FAST_MS = 2_000

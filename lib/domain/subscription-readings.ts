@@ -152,12 +152,12 @@ const SETTLED_MS = 3 * 60 * 60 * 1000
 /**
  * Reads subscriptions again whose period is over without any news of it: webhooks may have been lost.
  *
- * @param isOver whether to end before the next one.
+ * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that could not be read from it, once all the others are.
  */
 export async function rereadOverdue(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<{ read: number; remarks: string[] }> {
   const swept: { read: number; remarks: string[] } = { read: 0, remarks: [] }
   if (!env().stripeSecretKey) return swept
@@ -174,7 +174,7 @@ export async function rereadOverdue(
     .sort({ 'subscription.readAt': 1 })
   let failure: unknown
   for await (const { subscription } of overdue) {
-    if (isOver()) break
+    if (shouldStop()) break
     if (!subscription?.stripeCustomerId) continue
     try {
       const { remarks } = await readCustomer(subscription.stripeCustomerId, now)

@@ -161,18 +161,18 @@ async function mend(
  * once more when it is over. Brings the limits of a current one to those of the plan, and sends the mails that a crash
  * left. Returns what was mended, and how many periods are left for the next run.
  *
- * @param isOver whether to end before the next period.
+ * @param shouldStop whether to end before the next period.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function recomputeDue(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<Recomputed & { periods: number; left: number }> {
   const startedAt = performance.now()
   const usage = await usagePeriods.open()
   const isDue = { recomputeAt: { $lte: now } }
   const report = { periods: 0, metered: 0, mended: [] as MendedUsage[] }
-  while (report.periods < MAX_PERIODS && performance.now() - startedAt < RECOMPUTE_MS && !isOver()) {
+  while (report.periods < MAX_PERIODS && performance.now() - startedAt < RECOMPUTE_MS && !shouldStop()) {
     // Behind all others at once: one that cannot be compared keeps none of them waiting.
     const again = { $set: { recomputeAt: new Date(now.getTime() + RECOMPUTED_EVERY_MS) } }
     const due = await usage.findOneAndUpdate(isDue, again, { sort: { recomputeAt: 1 } })

@@ -26,19 +26,19 @@ export interface Settled {
  * Deals with the entries of every period that has some whose time is over. Returns what became of them, and how many
  * periods are left.
  *
- * @param isOver whether to end before the next period.
+ * @param shouldStop whether to end before the next period.
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function sweepUsage(
   now: Date,
-  isOver: () => boolean = () => false,
+  shouldStop: () => boolean = () => false,
 ): Promise<Settled & { left: number }> {
   const startedAt = performance.now()
   const total = { givenBack: 0, settled: 0, dropped: 0 }
   const periods = await usagePeriods.open()
   const due = { sweepAt: { $lte: now } }
   for (let swept = 0; swept < MAX_PERIODS && performance.now() - startedAt < SWEEP_MS; swept++) {
-    if (isOver()) break
+    if (shouldStop()) break
     const next = await periods.findOne(due, { sort: { sweepAt: 1 }, projection: { _id: 1 } })
     if (!next) break
     const settled = await sweepPeriod(next._id, now)

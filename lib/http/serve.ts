@@ -3,7 +3,7 @@ import { waitUntil } from '@vercel/functions'
 import { translateDatabaseError, unavailable } from '../db/errors.js'
 import { AppError } from '../errors.js'
 import { type LimitState, RateLimited } from '../rate-limit/enforce.js'
-import { within } from '../within.js'
+import { withTimeout } from '../with-timeout.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
 import { logBackgroundFailure, logRequest } from './log.js'
 import { readPathParams } from './path-template.js'
@@ -66,7 +66,7 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
 
   /** The work itself goes on while the function lives: what it has begun it may still finish. */
   async function inTime(work: Promise<Reply>, { requestId }: Exchange): Promise<Reply> {
-    const reply = await within(ANSWER_WITHIN_MS, work)
+    const reply = await withTimeout(ANSWER_WITHIN_MS, work)
     if (reply) return reply
     waitUntil(work.catch(failure => logBackgroundFailure(requestId, path, failure)))
     throw unavailable(new Error(`No answer within ${ANSWER_WITHIN_MS} ms`))

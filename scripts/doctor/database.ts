@@ -1,7 +1,7 @@
 import type { Db, Document } from 'mongodb'
 import { database } from '../../lib/db/client.js'
 import { readCollectionStates } from '../../lib/domain/index-states.js'
-import { findTurn } from '../../lib/domain/maintenance-lock.js'
+import { findMaintenanceLock } from '../../lib/domain/maintenance-lock.js'
 import type { Target } from '../support/target.js'
 import { type Check, failure, ok, warning, within } from './check.js'
 
@@ -78,7 +78,7 @@ async function checkLatency(db: Db): Promise<Check> {
     : warning('latency', message, 'from here, that is: run functions in the region of the database')
 }
 
-/** Sessions, limits and the turns of maintenance compare our clock with times that other machines stored. */
+/** Sessions, limits and the locks of maintenance compare our clock with times that other machines stored. */
 export function checkClock(skewMs: number): Check {
   const seconds = Math.abs(skewMs) / 1_000
   const message = `${seconds.toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead of'} the database`
@@ -126,7 +126,7 @@ function listed(names: readonly string[]): string {
 }
 
 async function checkMaintenance(): Promise<Check> {
-  const { finishedAt, ok: wasOk } = (await findTurn()) ?? {}
+  const { finishedAt, ok: wasOk } = (await findMaintenanceLock()) ?? {}
   if (!finishedAt)
     return warning(
       'maintenance',

@@ -1,8 +1,8 @@
 import type { Filter, UpdateFilter } from 'mongodb'
 import { onlyDuplicates } from '../../lib/db/errors.js'
 import { type CountedType, type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
-import { COUNTED_EVENTS, countedAs as countedEvent, events } from '../../lib/domain/events.js'
-import { countedAs as countedLead, leads } from '../../lib/domain/leads.js'
+import { COUNTED_EVENTS, countersOfEvent, events } from '../../lib/domain/events.js'
+import { counterOfLead, leads } from '../../lib/domain/leads.js'
 
 const CHUNK = 500
 
@@ -37,12 +37,12 @@ export async function countImported(migration: number): Promise<ImportedCount[]>
       },
     },
   ])
-  for await (const { _id, count } of groups) for (const counter of countedEvent(_id)) add(counter, count)
+  for await (const { _id, count } of groups) for (const counter of countersOfEvent(_id)) add(counter, count)
   const imported = (await leads.open()).find(
     { migration, quarantined: false },
     { projection: { projectId: 1, microsite: 1, createdAt: 1 } },
   )
-  for await (const lead of imported) add(countedLead(lead), 1)
+  for await (const lead of imported) add(counterOfLead(lead), 1)
   return [...totals.values()]
 }
 

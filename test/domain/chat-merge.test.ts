@@ -6,7 +6,7 @@ import {
   type IdentifiedMessage,
   lastKept,
   type Message,
-} from '../../lib/domain/conversation.js'
+} from '../../lib/domain/messages.js'
 
 const said = (id: number, timestamp?: number): IdentifiedMessage => ({
   id: `${id}`,

@@ -1,6 +1,6 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { findTurn, maintenanceTurns } from '../../lib/domain/maintenance-lock.js'
+import { findMaintenanceLock, maintenanceLocks } from '../../lib/domain/maintenance-lock.js'
 import { type Job, type MaintenanceOptions, runJobs } from '../../lib/domain/maintenance-run.js'
 import { emptyDatabase } from '../support/database.js'
 
@@ -34,7 +34,7 @@ describe('a run', () => {
       { name: 'b', ok: false, left: true },
       { name: 'c', ok: true, left: false, result: 'c' },
     ])
-    expect(await findTurn()).toMatchObject({ ok: false, finishedAt: expect.any(Date) })
+    expect(await findMaintenanceLock()).toMatchObject({ ok: false, finishedAt: expect.any(Date) })
   })
 
   it('comes back to what has more to do, and adds up what was done', async () => {
@@ -54,10 +54,10 @@ describe('a run', () => {
     const ended = new AbortController()
     const order: string[] = []
     const jobs = ['a', 'b', 'c', 'd'].map(name =>
-      job(name, async (_, isOver) => {
+      job(name, async (_, shouldStop) => {
         order.push(name)
         if (name === 'b') ended.abort()
-        for (let i = 0; i < 2 && !isOver(); i++) order.push(`${name}${i}`)
+        for (let i = 0; i < 2 && !shouldStop(); i++) order.push(`${name}${i}`)
         return order.length
       }),
     )
@@ -135,10 +135,10 @@ describe('of several at once', () => {
   })
 
   it('the next one takes over from one that died, once its lease is over', async () => {
-    const turns = await maintenanceTurns.open()
+    const locks = await maintenanceLocks.open()
     const expiresAt = new Date(NOW.getTime() + 60_000)
     const startedAt = new Date(NOW.getTime() - 5_000)
-    await turns.insertOne({ _id: 'turn', holder: new ObjectId(), startedAt, expiresAt, next: 'b' })
+    await locks.insertOne({ _id: 'turn', holder: new ObjectId(), startedAt, expiresAt, next: 'b' })
     const jobs = [job('a'), job('b')]
 
     expect(await run(jobs)).toMatchObject({ runningSince: startedAt })
@@ -148,15 +148,15 @@ describe('of several at once', () => {
     expect(order).toEqual(['b', 'a'])
   })
 
-  it('the one that lost its turn does not take it from who has it', async () => {
-    const turns = await maintenanceTurns.open()
+  it('the one that lost its lock does not take it from who has it', async () => {
+    const locks = await maintenanceLocks.open()
     const other = new ObjectId()
     const lose = job('lose', async () => {
-      await turns.updateOne({ _id: 'turn' }, { $set: { holder: other } })
+      await locks.updateOne({ _id: 'turn' }, { $set: { holder: other } })
     })
 
     await run([lose])
 
-    expect(await findTurn()).toMatchObject({ holder: other, expiresAt: expect.any(Date) })
+    expect(await findMaintenanceLock()).toMatchObject({ holder: other, expiresAt: expect.any(Date) })
   })
 })

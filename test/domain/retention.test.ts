@@ -37,13 +37,13 @@ it('every other collection has a TTL index, on a time of each document', () => {
 })
 
 describe('events', () => {
-  async function deleteOldEvents(days: string | undefined, isOver?: () => boolean) {
+  async function deleteOldEvents(days: string | undefined, shouldStop?: () => boolean) {
     vi.stubEnv('EVENT_RETENTION_DAYS', days)
     vi.resetModules()
     const { deleteOldEvents } = await import('../../lib/domain/event-retention.js')
     const { closeDatabase } = await import('../../lib/db/client.js')
     try {
-      return await deleteOldEvents(NOW, isOver)
+      return await deleteOldEvents(NOW, shouldStop)
     } finally {
       await closeDatabase()
     }

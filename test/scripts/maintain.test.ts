@@ -1,6 +1,6 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, expect, it } from 'vitest'
-import { findTurn, maintenanceTurns } from '../../lib/domain/maintenance-lock.js'
+import { findMaintenanceLock, maintenanceLocks } from '../../lib/domain/maintenance-lock.js'
 import { phoneNumbers } from '../../lib/domain/phone-numbers.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { runScript } from './support/run-script.js'
@@ -30,7 +30,7 @@ it('mends what a crash left, and ends with what each job did', PATIENCE, async (
   expect(output).toMatch(/^stray-phone-numbers +done +\d+ m?s +1$/m)
   expect(output).toMatch(/^counters +done +\d+ m?s +mended 0$/m)
   expect(await isReleased()).toBe(true)
-  expect(await findTurn()).toMatchObject({ ok: true, finishedAt: expect.any(Date) })
+  expect(await findMaintenanceLock()).toMatchObject({ ok: true, finishedAt: expect.any(Date) })
 })
 
 it('does nothing without --apply, nor while another run is at it', PATIENCE, async () => {
@@ -41,7 +41,7 @@ it('does nothing without --apply, nor while another run is at it', PATIENCE, asy
 
   const startedAt = new Date()
   const expiresAt = new Date(startedAt.getTime() + 10 * 60_000)
-  await (await maintenanceTurns.open()).insertOne({
+  await (await maintenanceLocks.open()).insertOne({
     _id: 'turn',
     holder: new ObjectId(),
     startedAt,

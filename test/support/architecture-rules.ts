@@ -32,7 +32,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'http',
     files: /^lib\/http\//,
-    imports: ['auth', 'credentials', 'rate-limit', 'env', 'errors', 'within'],
+    imports: ['auth', 'credentials', 'rate-limit', 'env', 'errors', 'with-timeout'],
     // What an error of the driver means to a client: the pipeline needs that much of the database, and no more.
     importsFile: 'lib/db/errors.ts',
   },
@@ -46,15 +46,15 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'domain',
     files: /^lib\/domain\//,
-    imports: ['db', 'credentials', 'mail', 'billing', 'ai', 'env', 'errors', 'within'],
+    imports: ['db', 'credentials', 'mail', 'billing', 'ai', 'env', 'errors', 'with-timeout'],
   },
   { name: 'mail', files: /^lib\/mail\//, imports: ['env', 'errors'] },
   { name: 'billing', files: /^lib\/billing\//, imports: ['env', 'errors'] },
   { name: 'ai', files: /^lib\/ai\//, imports: ['env', 'errors'] },
-  { name: 'db', files: /^lib\/db\//, imports: ['env', 'errors', 'within'] },
+  { name: 'db', files: /^lib\/db\//, imports: ['env', 'errors', 'with-timeout'] },
   { name: 'env', files: /^lib\/env\.ts$/, imports: [] },
   { name: 'errors', files: /^lib\/errors\.ts$/, imports: [] },
-  { name: 'within', files: /^lib\/within\.ts$/, imports: [] },
+  { name: 'with-timeout', files: /^lib\/with-timeout\.ts$/, imports: [] },
   {
     name: 'development server',
     files: /^scripts\/dev\.ts$/,

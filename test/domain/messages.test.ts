@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CapturedConversation, toPublicMessages } from '../../lib/domain/conversation.js'
+import { CapturedConversation, toPublicMessages } from '../../lib/domain/messages.js'
 
 const read = (value: unknown) => CapturedConversation.parse(value)
 

@@ -4,7 +4,7 @@
  *
  * @throws whatever the work fails with in time.
  */
-export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+export async function withTimeout<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<undefined>(resolve => {
     timer = setTimeout(resolve, milliseconds, undefined)

@@ -6,7 +6,7 @@ import { reasonOf } from './errors.js'
  * several that lose a primary's connections together only the first: it has marked the server as unknown by then, and
  * the others are taken for writes to a server that knows no retries. The making of indexes it never repeats.
  */
-export function despiteCut<T>(write: () => Promise<T>): Promise<T> {
+export function retryOnNetworkError<T>(write: () => Promise<T>): Promise<T> {
   return write().catch(error => {
     if (error instanceof MongoError && reasonOf(error) instanceof MongoNetworkError) return write()
     throw error
