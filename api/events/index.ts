@@ -5,24 +5,19 @@ import { findProjects } from '../../lib/domain/widget-configs.js'
 import { created, ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
-import { enforceLimit } from '../../lib/rate-limit/enforce.js'
 
 const POST = route(
   {
     summary: 'Record one widget event, or up to 100',
     access: 'public',
     limit: 'events',
+    weight: body => [body].flat().length,
     body: EventBody,
     maxBodyBytes: 256 * 1024,
     project: ({ body }) => findProjects([body].flat().map(event => event.projectId)),
     responses: { 201: { description: 'The event, or how many of a batch were new', schema: RecordedEvents } },
   },
-  async ({ body, context }) => {
-    // The request was counted as one event before it was read.
-    const further = [body].flat().length - 1
-    if (further > 0) await enforceLimit('events', context.network, context.now, context.logFailure, further)
-    return created(await recordEvents(body, context))
-  },
+  async ({ body, context }) => created(await recordEvents(body, context)),
 )
 
 const GET = route(

@@ -23,6 +23,8 @@ export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginSco
   /** What an API key has to be allowed; without one, a route that asks for credentials takes no API keys. */
   scope?: Scope
   limit: PolicyName
+  /** How many requests one with this body counts as; one by default. The first is counted before it is read. */
+  weight?: (body: B) => number
   /** Path parameters, by the names in the path's template. */
   params?: z.ZodType<P>
   /** Query parameters; unknown ones (cache busters) are dropped by the schema. */
@@ -145,14 +147,15 @@ export function route<
     const context = contextOf(exchange)
     const caller = await admit(exchange, declaration, context)
     const key = policies[declaration.limit].per === 'caller' ? callerKey(caller, context) : context.network
+    const count = (weight: number) =>
+      enforceLimit(declaration.limit, key, context.now, context.logFailure, weight)
     // The count and the project are two round trips to the database that need not wait for each other.
-    const [limit, input] = await Promise.allSettled([
-      enforceLimit(declaration.limit, key, context.now, context.logFailure),
-      prepare(exchange, caller),
-    ])
+    const [limit, input] = await Promise.allSettled([count(1), prepare(exchange, caller)])
     if (limit.status === 'rejected') throw limit.reason
     exchange.limit = limit.value
     if (input.status === 'rejected') throw input.reason
+    const further = (declaration.weight?.(input.value.body) ?? 1) - 1
+    if (further > 0) exchange.limit = await count(further)
     return handler({ ...input.value, caller, context })
   }
 

@@ -172,7 +172,12 @@ describe('a client', () => {
       return call(eventsRoute, 'POST', '/api/events', { ip: '203.0.113.9', body })
     }
 
-    for (const count of [1, 4, 1]) expect((await record(count)).status).toBe(201)
+    const recorded = [await record(1), await record(4), await record(1)]
+    expect(recorded.map(({ status, headers }) => [status, headers.get('ratelimit')])).toEqual([
+      [201, '"events";r=5;t=40'],
+      [201, '"events";r=1;t=40'],
+      [201, '"events";r=0;t=40'],
+    ])
     expect((await record(1)).status).toBe(429)
     vi.setSystemTime(Date.now() + WINDOW_MS)
     expect((await record(2)).status).toBe(201)
