@@ -1,6 +1,5 @@
-import { translateDatabaseError } from '../db/errors.js'
+import { patiently } from '../db/patience.js'
 import { env } from '../env.js'
-import { AppError } from '../errors.js'
 import { countHit } from './rate-counters.js'
 
 const DAY_SECONDS = 24 * 60 * 60
@@ -23,13 +22,10 @@ export async function takeModelAnswer(
   const limit = env().chatAnswersPerDay
   const ofAddress = { policy: 'chat-answers-of-address', key: network, limit: limit * SHARE_OF_ADDRESS }
   const key = project.isStored ? project.projectId : PROJECTS_OF_NOBODY
-  try {
-    // One after the other: an address that has had its share takes nothing from the others.
-    return (await take(ofAddress, now)) && (await take({ policy: 'chat-answers', key, limit }, now))
-  } catch (error) {
-    if (translateDatabaseError(error) instanceof AppError) return false
-    throw error
-  }
+  // One after the other: an address that has had its share takes nothing from the others.
+  const takeBoth = async () =>
+    (await take(ofAddress, now)) && (await take({ policy: 'chat-answers', key, limit }, now))
+  return (await patiently(takeBoth())) ?? false
 }
 
 async function take(
