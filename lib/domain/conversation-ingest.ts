@@ -1,6 +1,7 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { changesBy, latestBy, newCall } from './conversation-changes.js'
 import type { ConversationInput } from './conversation-input.js'
@@ -73,12 +74,7 @@ async function writeCall(
   if (!userId || !isInScope(userId, scope)) throw unknownUser()
   const call = newCall(input, turn, userId, now)
   const calls = await conversations.openGuarded()
-  try {
-    await calls.insertOne(call)
-    return { call, isNew: true }
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  if (await unlessTaken(() => calls.insertOne(call))) return { call, isNew: true }
   // Another post of the call was first; or it is another call, and whose is nobody's business here.
   const met = await moveCall({ sessionId, userId }, input, turn, now)
   if (!met) throw otherCall()

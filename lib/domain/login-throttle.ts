@@ -1,7 +1,7 @@
 import type { Document } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { digestOf } from './digest.js'
 
@@ -78,13 +78,9 @@ async function count(_id: string, patience: Patience, now: Date): Promise<void> 
   const { free } = patience
   // Not by the time alone: clocks differ, and a free try waits for no clock.
   const mayTry = [{ failures: { $lte: free } }, { nextTryAt: { $lte: now } }, { expiresAt: { $lte: now } }]
+  const countTry = () => open.updateOne({ _id, $or: mayTry }, failedOnceMore(patience, now), { upsert: true })
   for (;;) {
-    try {
-      await open.updateOne({ _id, $or: mayTry }, failedOnceMore(patience, now), { upsert: true })
-      return
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error
-    }
+    if (await unlessTaken(countTry)) return
     const counted = await open.findOne({ _id, failures: { $gt: free }, expiresAt: { $gt: now } })
     if (counted && counted.nextTryAt > now) throw tooSoon(counted.nextTryAt, now)
     // Made at the same moment by another try, or over since: counted after it.
