@@ -47,10 +47,9 @@ export function boundFreeForm(value: unknown): { captured: FreeForm; cut: boolea
  * Free-form data from somebody who can mend it: what cannot be stored as it is is refused, and nothing is cut.
  */
 export const StrictFreeForm = z.record(z.string(), z.unknown()).superRefine((value, context) => {
-  const budget: Budget = { keys: MAX_KEYS, characters: MAX_CHARACTERS, cut: false }
   const path = findUnstorable(value, [])
   if (path) context.addIssue({ code: 'custom', path, message: 'is no name that can be stored' })
-  else if (copy(value, 0, budget) && budget.cut)
+  else if (boundFreeForm(value).cut)
     context.addIssue({ code: 'custom', path: [], message: 'is too large or nested too deep' })
 })
 
