@@ -1,21 +1,21 @@
 /**
  * Every way a request can fail, as the HTTP contract names them: the code a client switches on, the status it
- * is sent with and the sentence used when the thrower has nothing more precise to say.
+ * is sent with and the message used when the thrower has nothing more precise to say.
  */
 export const errorTable = {
-  invalid_request: { status: 400, sentence: 'The request is not valid.' },
-  unauthenticated: { status: 401, sentence: 'This needs valid credentials.' },
-  forbidden: { status: 403, sentence: 'This is not allowed.' },
-  not_found: { status: 404, sentence: 'There is nothing here.' },
-  method_not_allowed: { status: 405, sentence: 'This method is not supported here.' },
-  conflict: { status: 409, sentence: 'This conflicts with what is stored.' },
-  too_large: { status: 413, sentence: 'The request body is too large.' },
-  unsupported_media_type: { status: 415, sentence: 'The body must be JSON.' },
-  rate_limited: { status: 429, sentence: 'Too many requests: try again later.' },
-  internal: { status: 500, sentence: 'Something went wrong on our side.' },
-  not_configured: { status: 501, sentence: 'This feature is not configured on this deployment.' },
-  unavailable: { status: 503, sentence: 'The service is temporarily unavailable: try again shortly.' },
-} as const satisfies Record<string, { status: number; sentence: string }>
+  invalid_request: { status: 400, message: 'The request is not valid.' },
+  unauthenticated: { status: 401, message: 'This needs valid credentials.' },
+  forbidden: { status: 403, message: 'This is not allowed.' },
+  not_found: { status: 404, message: 'There is nothing here.' },
+  method_not_allowed: { status: 405, message: 'This method is not supported here.' },
+  conflict: { status: 409, message: 'This conflicts with what is stored.' },
+  too_large: { status: 413, message: 'The request body is too large.' },
+  unsupported_media_type: { status: 415, message: 'The body must be JSON.' },
+  rate_limited: { status: 429, message: 'Too many requests: try again later.' },
+  internal: { status: 500, message: 'Something went wrong on our side.' },
+  not_configured: { status: 501, message: 'This feature is not configured on this deployment.' },
+  unavailable: { status: 503, message: 'The service is temporarily unavailable: try again shortly.' },
+} as const satisfies Record<string, { status: number; message: string }>
 
 export type ErrorCode = keyof typeof errorTable
 
@@ -41,7 +41,7 @@ export class AppError extends Error {
   readonly details: readonly ErrorDetail[] | undefined
   readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, message: string = errorTable[code].sentence, options: AppErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string = errorTable[code].message, options: AppErrorOptions = {}) {
     super(message, { cause: options.cause })
     this.name = 'AppError'
     this.code = code

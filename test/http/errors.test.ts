@@ -32,8 +32,8 @@ describe('an error', () => {
     expect(answer.body).toEqual({
       success: false,
       code,
-      error: entry.sentence,
-      message: entry.sentence,
+      error: entry.message,
+      message: entry.message,
       requestId: answer.headers.get('x-request-id'),
     })
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
