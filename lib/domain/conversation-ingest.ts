@@ -7,8 +7,14 @@ import { changesBy, latestBy, newCall } from './conversation-changes.js'
 import type { ConversationInput } from './conversation-input.js'
 import { meterConversation } from './conversation-metering.js'
 import { appendTurn, type NewTurn, turnOf } from './conversation-turns.js'
-import { type Conversation, conversations, PublicConversation, startOf } from './conversations.js'
+import {
+  type Conversation,
+  conversations,
+  PublicConversation,
+  toPublicConversation,
+} from './conversations.js'
 import { type DataScope, oneOf } from './data-scope.js'
+import { namedFieldsOf } from './named-fields.js'
 import { userProfiles } from './user-profiles.js'
 import { users } from './users.js'
 
@@ -139,17 +145,8 @@ function otherCall(): AppError {
   return new AppError('conflict', 'The sessionId or the callSid is that of another call.')
 }
 
+const savedFieldsOf = namedFieldsOf(SavedConversation)
+
 function toSaved(call: Conversation): SavedConversation {
-  const id = call._id.toHexString()
-  return {
-    id,
-    _id: id,
-    sessionId: call.sessionId,
-    userId: call.userId.toHexString(),
-    status: call.status,
-    startedAt: startOf(call),
-    endedAt: call.endedAt ?? null,
-    duration: call.duration ?? null,
-    createdAt: call.createdAt,
-  }
+  return { ...savedFieldsOf(toPublicConversation(call)), userId: call.userId.toHexString() }
 }

@@ -7,6 +7,7 @@ import { digestOf } from './digest.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
 import { CapturedFreeForm, type FreeForm, KeptPair } from './free-form.js'
+import { namedFieldsOf } from './named-fields.js'
 import { ProjectId } from './widget-configs.js'
 
 const MAX_BATCH = 100
@@ -229,16 +230,10 @@ export function believable(at: unknown, now: Date): Date {
   return age <= MAX_AGE_MS && age >= -MAX_AHEAD_MS ? new Date(time) : now
 }
 
+const publicFieldsOf = namedFieldsOf(PublicEvent)
+
 function toPublic(event: WidgetEvent): PublicEvent {
-  const {
-    _id,
-    receivedAt,
-    day: _day,
-    expiresAt: _expiry,
-    metadata: _legacy,
-    migration: _m,
-    ...fields
-  } = event
+  const { _id, receivedAt } = event
   const id = _id.toHexString()
-  return { ...fields, id, _id: id, createdAt: receivedAt, updatedAt: receivedAt }
+  return { ...publicFieldsOf(event), id, _id: id, createdAt: receivedAt, updatedAt: receivedAt }
 }
