@@ -70,6 +70,14 @@ export function unavailable(cause: unknown): AppError {
 }
 
 /**
+ * A 503 for a request that other requests of the same moment were in the way of: once they are done, in a second, it
+ * can go through.
+ */
+export function contended(): AppError {
+  return new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+}
+
+/**
  * Turns "the database is away" into the 503 that it is for a client, and leaves every other error as it was. Where
  * the environment is wrong nobody knows which database: for clients it is away, and the log says what to mend.
  */

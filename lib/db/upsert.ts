@@ -1,6 +1,5 @@
 import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
-import { AppError } from '../errors.js'
-import { isCollision, isDuplicateKey, onlyCollisions, onlyDuplicates } from './errors.js'
+import { contended, isCollision, isDuplicateKey, onlyCollisions, onlyDuplicates } from './errors.js'
 import { retryOnNetworkError } from './network-retry.js'
 
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
@@ -26,7 +25,7 @@ export async function insertOnce<T extends Document>(collection: Collection<T>, 
   if (await unlessTaken(() => retryOnNetworkError(insert))) return document
   const taken = { _id: document._id } as Filter<T>
   const stored = await collection.findOne<T>(taken, { readConcern: 'majority' })
-  if (!stored) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  if (!stored) throw contended()
   return stored
 }
 

@@ -1,5 +1,6 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { contended } from '../db/errors.js'
 import { AppError } from '../errors.js'
 import type { DataScope } from './data-scope.js'
 import { UserId } from './ids.js'
@@ -140,7 +141,7 @@ async function reserve(
       if (won) return share(won, key, limits, now)
     } else await ensurePeriod(userId, { plan, period }, now)
   }
-  throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  throw contended()
 }
 
 /** The current period, and any other that has the session's entry; without the other entries where none matters. */

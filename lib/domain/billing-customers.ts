@@ -1,7 +1,7 @@
 import type { ObjectId } from 'mongodb'
 import { createCustomer } from '../billing/checkout.js'
+import { contended } from '../db/errors.js'
 import { retryUpsert } from '../db/upsert.js'
-import { AppError } from '../errors.js'
 import { userProfiles } from './user-profiles.js'
 import type { User } from './users.js'
 
@@ -41,6 +41,6 @@ async function storeCustomer(
       returnDocument: 'after',
     })
   const customerId = (await retryUpsert(write))?.subscription?.stripeCustomerId
-  if (!customerId) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  if (!customerId) throw contended()
   return customerId
 }

@@ -1,5 +1,5 @@
 import { type Filter, ObjectId } from 'mongodb'
-import { isDuplicateKey } from '../db/errors.js'
+import { contended, isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
 import { type PhoneNumber, phoneNumbers } from './phone-numbers.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
@@ -48,7 +48,7 @@ export async function assignPhoneNumber(
     // What was won in vain is given back, unless another request of the user was at it before: then it is that one's.
     spare = won?.wasFree && wanted === undefined ? won : undefined
   }
-  throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  throw contended()
 }
 
 /**

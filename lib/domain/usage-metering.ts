@@ -1,4 +1,4 @@
-import { AppError } from '../errors.js'
+import { contended } from '../db/errors.js'
 import { sweepAccountMail } from './account-mails.js'
 import { plans } from './plans.js'
 import { entitlementIn } from './subscriptions.js'
@@ -43,7 +43,7 @@ export async function meterCall(call: MeteredCall, now: Date, background?: Backg
     if (moved.period) await follow(moved.period, now, background)
     return moved.metering
   }
-  throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  throw contended()
 }
 
 /** The entry that is the call's: that of the period its document names, else the one that is furthest. */

@@ -1,9 +1,9 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
+import { contended } from '../db/errors.js'
 import { retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
-import { AppError } from '../errors.js'
 import { Subscription } from './subscriptions.js'
 import { ContactPhone, UserName } from './users.js'
 
@@ -140,7 +140,7 @@ export async function changeProfile(
       { upsert: true, returnDocument: 'after' },
     )
   const profile = await retryUpsert(write)
-  if (!profile) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  if (!profile) throw contended()
   return profile
 }
 
