@@ -1,4 +1,4 @@
-import { type Filter, ObjectId } from 'mongodb'
+import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { retryOnNetworkError } from '../db/network-retry.js'
 import { unlessTaken } from '../db/upsert.js'
@@ -7,7 +7,7 @@ import { normaliseBhk } from './bhk.js'
 import type { ChatSessionInput } from './captured-input.js'
 import { mergeMessages } from './chat-merge.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
-import { digestOf } from './digest.js'
+import { digestOf, objectIdOf } from './digest.js'
 import { type IdentifiedMessage, lastKept } from './messages.js'
 import { readPhone } from './phone.js'
 import type { Project } from './widget-configs.js'
@@ -36,7 +36,7 @@ export async function saveChatSession(
   const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
   const digest = chatDigest(project, microsite, input.sessionId ?? conversation)
   const sent: SentChat = {
-    _id: new ObjectId(digest.subarray(0, 12)),
+    _id: objectIdOf(digest),
     sessionId: input.sessionId ?? digest.toString('base64url'),
     microsite,
     projectId,

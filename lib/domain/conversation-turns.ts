@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { insertOnce } from '../db/upsert.js'
 import { believedTime, type ConversationInput } from './conversation-input.js'
-import { digestOf } from './digest.js'
+import { digestOf, objectIdOf } from './digest.js'
 
 /**
  * What was said at one turn of a call, in a document of its own: appending is one insert, which its id makes safe
@@ -68,7 +68,7 @@ function turnIdOf(input: ConversationInput): ObjectId {
   const { sessionId, turnId, at, duration, userMessage, aiResponse, audioUrl, responseAudioUrl } = input
   const content = [at, duration, userMessage, aiResponse, audioUrl, responseAudioUrl, input.metadata]
   const identity = turnId === undefined ? ['content', ...content] : ['id', turnId]
-  return new ObjectId(digestOf([sessionId, ...identity]).subarray(0, 12))
+  return objectIdOf(digestOf([sessionId, ...identity]))
 }
 
 /**

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { insertNew } from '../db/upsert.js'
 import { env } from '../env.js'
-import { digestOf } from './digest.js'
+import { digestOf, objectIdOf } from './digest.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
 import { CapturedFreeForm, type FreeForm, KeptPair } from './free-form.js'
@@ -220,7 +220,7 @@ function sorted(fields: FreeForm): [string, unknown][] {
 }
 
 function eventId(projectId: string, clientId: string): ObjectId {
-  return new ObjectId(digestOf([projectId, clientId]).subarray(0, 12))
+  return objectIdOf(digestOf([projectId, clientId]))
 }
 
 /** The time that a visitor's clock gave, where it is near enough to ours; else ours. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { type User, users } from './users.js'
 
@@ -23,5 +23,5 @@ export async function rememberNetwork(userId: ObjectId, network: string): Promis
 }
 
 function hashOf(userId: ObjectId, network: string): string {
-  return createHash('sha256').update(`${userId}|${network}`).digest('base64url').slice(0, 16)
+  return hash('sha256', `${userId}|${network}`, 'base64url').slice(0, 16)
 }

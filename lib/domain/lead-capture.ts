@@ -1,11 +1,10 @@
-import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { insertOnce } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
 import { normaliseBhk } from './bhk.js'
 import type { LeadInput } from './captured-input.js'
 import { saveLeadSession } from './chat-sessions.js'
-import { digestOf } from './digest.js'
+import { digestOf, objectIdOf } from './digest.js'
 import { dayOf } from './event-counts.js'
 import type { FreeForm } from './free-form.js'
 import { followUpSoon } from './lead-follow-up.js'
@@ -107,7 +106,7 @@ function leadFrom(input: LeadInput, project: Project, submission: Submission): L
     createdAt: submission.now,
     updatedAt: submission.now,
   }
-  return { _id: new ObjectId(captureKey(lead, submission).subarray(0, 12)), ...lead }
+  return { _id: objectIdOf(captureKey(lead, submission)), ...lead }
 }
 
 /**
