@@ -23,6 +23,17 @@ export const Cursor = z.string().transform((text, context): Position => {
   return { createdAt: new Date(Number.parseInt(time, 36)), id: new ObjectId(id) }
 })
 
+/** Which page of a list that is followed by its cursor. */
+export const CursorQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: Cursor.optional(),
+})
+
+/** A page of such a list as it leaves the API; the last one has no cursor. */
+export function cursorPage<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+}
+
 /** A position as a client sends it back. */
 export function cursorOf({ createdAt, id }: Position): string {
   return `${createdAt.getTime().toString(36)}.${id}`

@@ -1,6 +1,6 @@
 import type { Collection, Document, Filter, WithId } from 'mongodb'
 import { z } from 'zod'
-import { after, Cursor, newestFirst, page } from './keyset.js'
+import { after, CursorQuery, cursorPage, newestFirst, page } from './keyset.js'
 
 const MAX_SKIP = 10_000
 
@@ -8,25 +8,21 @@ const MAX_SKIP = 10_000
 const COUNTED_EXACTLY = 10_000
 
 /** Which page of a list. `skip` is for old clients and bounded, since what it skips is read. */
-export const PageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+export const PageQuery = CursorQuery.extend({
   skip: z.coerce
     .number()
     .int()
     .min(0)
     .max(MAX_SKIP, `must be at most ${MAX_SKIP}: follow nextCursor with cursor instead`)
     .default(0),
-  cursor: Cursor.optional(),
 })
 
 /** A page as it leaves the API. */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.object({
-    items: z.array(item),
+  return cursorPage(item).extend({
     total: z.number().int(),
     /** There are more than `total`. */
     totalIsLowerBound: z.literal(true).optional(),
-    nextCursor: z.string().nullable(),
   })
 }
 

@@ -4,7 +4,7 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
-import { after, Cursor, newestFirst, sizedPage } from '../db/keyset.js'
+import { after, CursorQuery, cursorPage, newestFirst, sizedPage } from '../db/keyset.js'
 import { AppError, invalidField } from '../errors.js'
 import { readId, UserId } from './ids.js'
 import { Microsite } from './microsite.js'
@@ -137,12 +137,9 @@ export async function findApiKey(text: string, now: Date): Promise<ApiKey | unde
   return stored
 }
 
-export const ApiKeyFilter = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: Cursor.optional(),
-})
+export const ApiKeyFilter = CursorQuery
 
-export const ApiKeyPage = z.object({ items: z.array(PublicApiKey), nextCursor: z.string().nullable() })
+export const ApiKeyPage = cursorPage(PublicApiKey)
 
 /**
  * A page of the keys of an owner, newest first; without an owner, of those of everybody. It ends early where they are

@@ -1,6 +1,6 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { after, Cursor, newestFirst, sizedPage } from '../db/keyset.js'
+import { after, CursorQuery, cursorPage, newestFirst, sizedPage } from '../db/keyset.js'
 import { createdWithin } from '../db/listing.js'
 import { AppError } from '../errors.js'
 import { CallerNumber } from './conversation-input.js'
@@ -20,9 +20,8 @@ import { QueryPhone } from './phone.js'
 const EXPORT_BATCH = 500
 
 /** The query of a history; dates without a time are whole UTC days, the last one included. */
-export const ConversationFilter = z.object({
+export const ConversationFilter = CursorQuery.extend({
   limit: z.coerce.number().int().min(1).max(200).default(10),
-  cursor: Cursor.optional(),
   status: ConversationStatus.optional(),
   from: Moment.optional(),
   to: EndMoment.optional(),
@@ -31,10 +30,7 @@ export const ConversationFilter = z.object({
 })
 export type ConversationFilter = z.infer<typeof ConversationFilter>
 
-export const ConversationPage = z.object({
-  items: z.array(PublicConversation),
-  nextCursor: z.string().nullable(),
-})
+export const ConversationPage = cursorPage(PublicConversation)
 export type ConversationPage = z.infer<typeof ConversationPage>
 
 /**
@@ -62,9 +58,8 @@ export async function listConversations(
 }
 
 /** Which turns of a call: as many as fit one answer, from where the answer before ended. */
-export const TurnsQuery = z.object({
+export const TurnsQuery = CursorQuery.extend({
   limit: z.coerce.number().int().min(1).max(1_000).default(500),
-  cursor: Cursor.optional(),
 })
 export type TurnsQuery = z.infer<typeof TurnsQuery>
 

@@ -1,4 +1,5 @@
 import type { FindCursor, ObjectId } from 'mongodb'
+import { newestFirst } from '../db/keyset.js'
 import { type Conversation, conversations, startOf } from './conversations.js'
 import { oneOf } from './data-scope.js'
 import type { MeteredCall, Metering } from './usage-entries.js'
@@ -40,7 +41,7 @@ export async function findCalls(
 export async function callsSince(userId: ObjectId, since: Date): Promise<FindCursor<CallRecord>> {
   return (await conversations.open())
     .find({ userId, createdAt: { $gte: since } })
-    .sort({ createdAt: -1, _id: -1 })
+    .sort(newestFirst)
     .project<CallRecord>(FIELDS)
 }
 

@@ -1,6 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../db/collection.js'
+import { CursorQuery, cursorPage } from '../db/keyset.js'
 import { insertNew } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { DEFAULT_PHONE_COUNTRY, normalisePhone, QueryPhone } from './phone.js'
@@ -85,17 +86,13 @@ export const PublicPhoneNumber = z.object({
 })
 export type PublicPhoneNumber = z.infer<typeof PublicPhoneNumber>
 
-export const PhoneNumberFilter = z.object({
+export const PhoneNumberFilter = CursorQuery.extend({
   state: z.enum(['all', 'free', 'assigned']).default('all'),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
   /** The last number of the page before. */
   cursor: QueryPhone.pipe(z.string().max(32)).optional(),
 })
 
-export const PhoneNumberPage = z.object({
-  items: z.array(PublicPhoneNumber),
-  nextCursor: z.string().nullable(),
-})
+export const PhoneNumberPage = cursorPage(PublicPhoneNumber)
 
 /** A page of the inventory, in the order of the numbers. */
 export async function listPhoneNumbers(

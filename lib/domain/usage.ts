@@ -1,5 +1,6 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { cursorPage } from '../db/keyset.js'
 import { type PlanLimits, PlanName, plans } from './plans.js'
 import { type Entitlement, entitlementAt, type Subscription } from './subscriptions.js'
 import { isUnused } from './usage-entries.js'
@@ -154,7 +155,7 @@ export const UsageHistoryQuery = z.object({
     .optional(),
 })
 
-export const UsageHistoryPage = z.object({ items: z.array(UsageRow), nextCursor: z.string().nullable() })
+export const UsageHistoryPage = cursorPage(UsageRow)
 
 /** A page of a user's periods, newest first; one without any use has no row. The limits are those that they had. */
 export async function listUsageHistory(

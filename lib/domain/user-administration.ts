@@ -1,7 +1,7 @@
 import type { Filter } from 'mongodb'
 import { z } from 'zod'
 import { hashPassword, NewPassword } from '../auth/passwords.js'
-import { after, Cursor, newestFirst, page } from '../db/keyset.js'
+import { after, CursorQuery, cursorPage, newestFirst, page } from '../db/keyset.js'
 import { AppError } from '../errors.js'
 import { readId } from './ids.js'
 import { forgetSessions } from './sessions.js'
@@ -31,14 +31,12 @@ export async function createAdmin(input: z.infer<typeof AdminInput>, now: Date):
   return toPublicUser(await createUser({ email, passwordHash, name }, now, 'admin'))
 }
 
-export const UserFilter = z.object({
+export const UserFilter = CursorQuery.extend({
   email: Email.optional(),
   status: UserStatus.optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: Cursor.optional(),
 })
 
-export const UserPage = z.object({ items: z.array(PublicUser), nextCursor: z.string().nullable() })
+export const UserPage = cursorPage(PublicUser)
 
 /** A page of all users, newest first. */
 export async function listUsers(filter: z.infer<typeof UserFilter>): Promise<z.infer<typeof UserPage>> {
