@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { insertNew } from '../db/upsert.js'
 import { env } from '../env.js'
+import { given, plausibleTime } from './client-input.js'
 import { digestOf, objectIdOf } from './digest.js'
+import { DAY_MS } from './durations.js'
 import { type CountedType, countEach, dayOf, type EventCount } from './event-counts.js'
 import { meetTwin, type Side } from './event-pairs.js'
 import { CapturedFreeForm, type FreeForm, KeptPair } from './free-form.js'
@@ -13,19 +15,9 @@ import { ProjectId } from './widget-configs.js'
 const MAX_BATCH = 100
 /** How many of them look for their twins at once: other requests want some of the pool's connections too. */
 const AT_ONCE = 5
-const DAY_MS = 24 * 60 * 60 * 1000
 
-/** How far a visitor's clock may be off before its times are not believed, in milliseconds. */
-const MAX_AGE_MS = 24 * 60 * 60 * 1000
-const MAX_AHEAD_MS = 5 * 60 * 1000
-
-/** A field that old clients send as null where they have nothing to say. */
-function given<T extends z.ZodType>(field: T) {
-  return field
-    .nullish()
-    .transform(value => value ?? undefined)
-    .optional()
-}
+/** How old an event may be by its visitor's clock before that is not believed. */
+const MAX_AGE_MS = DAY_MS
 
 /** One event as a widget sends it. */
 export const EventInput = z.object({
@@ -225,9 +217,7 @@ function eventId(projectId: string, clientId: string): ObjectId {
 
 /** The time that a visitor's clock gave, where it is near enough to ours; else ours. */
 export function believable(at: unknown, now: Date): Date {
-  const time = typeof at === 'string' ? Date.parse(at) : Number.NaN
-  const age = now.getTime() - time
-  return age <= MAX_AGE_MS && age >= -MAX_AHEAD_MS ? new Date(time) : now
+  return (typeof at === 'string' && plausibleTime(new Date(at), now, MAX_AGE_MS)) || now
 }
 
 const publicFieldsOf = namedFieldsOf(PublicEvent)
