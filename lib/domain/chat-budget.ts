@@ -1,8 +1,7 @@
 import { patiently } from '../db/patience.js'
 import { env } from '../env.js'
+import { DAY_SECONDS } from './durations.js'
 import { countHit } from './rate-counters.js'
-
-const DAY_SECONDS = 24 * 60 * 60
 
 /** Of a project's budget, what the visitors of one client address may use up: nobody silences it for all. */
 const SHARE_OF_ADDRESS = 0.1

@@ -1,8 +1,7 @@
 import { env } from '../env.js'
+import { DAY_MS } from './durations.js'
 import { dayOf } from './event-counts.js'
 import { events } from './events.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
  * Deletes events of days that the deployment does not keep any more, where they were stored before it had a retention:

@@ -3,6 +3,7 @@ import { MongoError, type ObjectId } from 'mongodb'
 import { unlessTaken } from '../db/upsert.js'
 import { env } from '../env.js'
 import { digestOf } from './digest.js'
+import { DAY_SECONDS, HOUR_SECONDS } from './durations.js'
 import { countEach } from './event-counts.js'
 import { counterOfLead, type Lead, leads } from './leads.js'
 import { countHit } from './rate-counters.js'
@@ -133,8 +134,10 @@ async function floodReasons(lead: Lead, network: string | undefined, now: Date):
   if (network === undefined) return []
   const { microsite, phone } = lead
   const [ofPhone, ofAddress] = await Promise.all([
-    phone === undefined ? { count: 0 } : countHit('leads-of-phone', `${microsite}|${phone}`, 86_400, now),
-    countHit('leads-of-address', network, 3_600, now),
+    phone === undefined
+      ? { count: 0 }
+      : countHit('leads-of-phone', `${microsite}|${phone}`, DAY_SECONDS, now),
+    countHit('leads-of-address', network, HOUR_SECONDS, now),
   ])
   const { rateLimitScale } = env()
   return [

@@ -4,6 +4,7 @@ import { collection } from '../db/collection.js'
 import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { digestOf } from './digest.js'
+import { HOUR_MS } from './durations.js'
 
 /** How many failures are free, and how long each further one makes the next try wait; the last one goes on. */
 interface Patience {
@@ -22,7 +23,7 @@ const PER_ADDRESS: Patience = { free: 5, delaysSeconds: [2, 4, 8, 16, 32, 64, 12
 const PER_ACCOUNT: Patience = { free: 100, delaysSeconds: [300] }
 
 /** For how long failures are counted together. */
-const WINDOW_MS = 60 * 60 * 1000
+const WINDOW_MS = HOUR_MS
 
 /** Failed logins of one address on one account, or of one account from everywhere, in an hour from the first on. */
 export const LoginFailures = z.object({

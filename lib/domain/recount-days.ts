@@ -2,11 +2,10 @@ import { z } from 'zod'
 import { collection } from '../db/collection.js'
 import { bulkUpsert, retryUpsert } from '../db/upsert.js'
 import { env } from '../env.js'
+import { DAY_MS } from './durations.js'
 import { dayOf } from './event-counts.js'
 import { type MendedCount, recount } from './recount.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** How many past days the first run recounts, and how often each one after that. */
 const RECOUNTED_DAYS = 2

@@ -1,9 +1,8 @@
 import { unlessTaken } from '../db/upsert.js'
+import { DAY_MS } from './durations.js'
 import { type CountedType, dayOf, type EventCount, eventCounts } from './event-counts.js'
 import { COUNTED_EVENTS, countersOfEvent, events } from './events.js'
 import { leads } from './leads.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** A counter that said something else than the documents do. */
 export interface MendedCount {
