@@ -4,6 +4,7 @@ import { collection } from '../db/collection.js'
 import { retryUpsert } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { type Message, sendMail } from '../mail/mail.js'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './durations.js'
 
 export const MailKind = z.enum([
   'verify-email',
@@ -49,9 +50,7 @@ export const mailOutbox = collection<OutboxMail>({
   ],
 })
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const KEPT_MS = 7 * 24 * HOUR_MS
+const KEPT_MS = 7 * DAY_MS
 
 /**
  * Asks for a mail, to be sent by the next sweep. Of a kind, an address has one at most that is pending: asked for

@@ -1,7 +1,6 @@
 import { z } from 'zod'
+import { DAY_MS } from './durations.js'
 import { PlanName } from './plans.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** For so long a plan is kept whose payment failed. */
 const PAST_DUE_GRACE_MS = 7 * DAY_MS

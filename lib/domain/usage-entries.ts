@@ -1,9 +1,7 @@
 import { hash } from 'node:crypto'
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
-
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
+import { HOUR_MS, MINUTE_MS } from './durations.js'
 
 /**
  * For how long an entry is left alone: a reservation until its call counts as never started, a call of which nothing

@@ -1,4 +1,5 @@
 import type { ObjectId } from 'mongodb'
+import { DAY_MS, HOUR_MS } from './durations.js'
 import { callsSince, meteredCallOf, storeMetering } from './metered-calls.js'
 import { plans } from './plans.js'
 import { entitlementAt, entitlementIn, type Subscription } from './subscriptions.js'
@@ -7,9 +8,6 @@ import { countOf, type MeteredCall } from './usage-entries.js'
 import { meterCall } from './usage-metering.js'
 import { ensurePeriod, type UsagePeriod, usagePeriodId, usagePeriods } from './usage-periods.js'
 import { subscriptionOf } from './user-profiles.js'
-
-const HOUR_MS = 60 * 60 * 1000
-const DAY_MS = 24 * HOUR_MS
 
 /** A call that was moved more recently is left to who moved it, and to `meterPendingCalls` after that. */
 const LEFT_ALONE_MS = HOUR_MS

@@ -5,6 +5,7 @@ import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError } from '../errors.js'
+import { HOUR_MS } from './durations.js'
 import { readId } from './ids.js'
 
 export const Role = z.enum(['user', 'admin'])
@@ -40,7 +41,6 @@ type OneTimeTokenKind = 'verifyEmail' | 'resetPassword'
 const OwedMail = z.object({ kind: z.enum(['verify-email', 'password-changed']), since: z.date() })
 export type OwedMail = z.infer<typeof OwedMail>
 
-const HOUR_MS = 60 * 60 * 1000
 const TOKEN_LIFE_MS: Record<OneTimeTokenKind, number> = {
   verifyEmail: 48 * HOUR_MS,
   resetPassword: HOUR_MS,
