@@ -13,8 +13,7 @@ export function newCall(
   const { sessionId, callSid, phoneNumber, to, status } = input
   const duration = wholeSeconds(input)
   const at = believedTime(input, now)
-  const latest = turn?.at &&
-    saidLast(turn) && { ...saidLast(turn), latestTurn: { at: turn.at, id: turn._id } }
+  const said = turn && saidLast(turn)
   return {
     _id: new ObjectId(),
     userId,
@@ -26,7 +25,7 @@ export function newCall(
     startedAt: startBy(input, now),
     ...(status !== 'processing' && { endedAt: at ?? now, meteringPending: true as const }),
     ...(duration !== undefined && { duration }),
-    ...latest,
+    ...(turn?.at && said && { ...said, latestTurn: { at: turn.at, id: turn._id } }),
     createdAt: now,
     updatedAt: now,
   }

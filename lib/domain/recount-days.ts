@@ -73,14 +73,9 @@ export async function recountDueDays(
 async function notePassedDays(now: Date): Promise<void> {
   const days = await recountDays.open()
   const last = await days.findOne({ whole: true }, { sort: { _id: -1 } })
+  const end = last?._id ?? daysBefore(now, RECOUNTED_DAYS + 1)
   const passed: string[] = []
-  let day = daysBefore(now, 0)
-  for (
-    const end = last?._id ?? daysBefore(now, RECOUNTED_DAYS + 1);
-    day > end;
-    day = daysBefore(new Date(day), 1)
-  )
-    passed.push(day)
+  for (let day = dayOf(now); day > end; day = daysBefore(new Date(day), 1)) passed.push(day)
   const note = (_id: string) => ({ filter: { _id }, update: { $set: { whole: true as const } } })
   if (passed.length > 0) await bulkUpsert(days, passed.map(note))
 }
