@@ -10,7 +10,7 @@ const GET = route(
     limit: 'config',
     responses: { 200: { description: 'The plans, smallest first', schema: PlanTable } },
   },
-  () => ({ ...success(listPlans()), headers: sharedBriefly }),
+  () => success(listPlans(), { headers: sharedBriefly }),
 )
 
 export default serve('/api/plans', { GET })

@@ -35,11 +35,11 @@ export function created(body: unknown): Reply {
  */
 export function success(
   data: unknown,
-  more: { status?: number; message?: string; topLevel?: object; cookies?: readonly string[] } = {},
+  more: Partial<Pick<Reply, 'status' | 'headers' | 'cookies'>> & { message?: string; topLevel?: object } = {},
 ): Reply {
-  const { status = 200, message, topLevel, cookies } = more
+  const { status = 200, headers = {}, message, topLevel, cookies } = more
   const body = { success: true, ...(message !== undefined && { message }), ...topLevel, data }
-  return { status, body, headers: {}, ...(cookies && { cookies }) }
+  return { status, body, headers, ...(cookies && { cookies }) }
 }
 
 /** The one shape of an error, which satisfies every old client: some read `error`, some `message`. */
