@@ -2,7 +2,7 @@ import { env } from '../env.js'
 import { askModel } from './openai.js'
 import type { ModelAnswer, Prompt } from './prompt.js'
 
-export { type ModelAnswer, ModelFailure, type Prompt } from './prompt.js'
+export type { Prompt } from './prompt.js'
 
 /** Asks the model of this deployment. Undefined where none is configured. */
 export function configuredModel(): ((prompt: Prompt) => Promise<ModelAnswer>) | undefined {

@@ -2,7 +2,7 @@ import { plainText } from './plain-text.js'
 import { type ModelAnswer, ModelFailure, type Prompt } from './prompt.js'
 
 /** A model and the way to it: OpenAI's, or that of anybody who speaks its chat completions. */
-export interface ModelServer {
+interface ModelServer {
   apiKey: string
   /** With the version, without a slash at the end: `https://api.openai.com/v1`. */
   baseUrl: string

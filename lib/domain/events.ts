@@ -90,7 +90,7 @@ export const RecordedEvents = z.union([
 export type RecordedEvents = z.infer<typeof RecordedEvents>
 
 /** What recording has to know of the request it came with. */
-export interface EventRequest {
+interface EventRequest {
   now: Date
   clientAddress: string
   userAgent: string

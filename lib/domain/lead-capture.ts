@@ -16,7 +16,7 @@ import { spamReasons } from './spam.js'
 import type { Project } from './widget-configs.js'
 
 /** What a capture has to know of the request it came with. */
-export interface Submission {
+interface Submission {
   now: Date
   clientAddress: string
   /** The client's network, as limits count it. */

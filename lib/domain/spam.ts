@@ -7,7 +7,7 @@ const MANY_LINKS = 3
 const LINK = /https?:\/\/|www\./gi
 
 /** What a submission tells of who made it. */
-export interface SpamSigns {
+interface SpamSigns {
   /** A field that people do not see, and fill in only by program. */
   honeypot: string | undefined
   name: string | undefined

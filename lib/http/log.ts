@@ -3,7 +3,7 @@ import { ConfigurationError, env } from '../env.js'
 import type { ErrorCode } from '../errors.js'
 
 /** What is logged of a request. Nothing in it says who: no address, no path parameter, no query, no body. */
-export interface RequestLog {
+interface RequestLog {
   requestId: string
   /** The route's template (`/api/leads/:id`), not the path that was asked for. */
   route: string

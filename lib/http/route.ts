@@ -17,7 +17,7 @@ import { validate } from './validate.js'
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024
 
 /** One verb of one route as data: what the pipeline does with a request, and what OpenAPI says of it. */
-export interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
+interface RouteDeclaration<A extends Access, P, Q, B, S extends OriginScope | undefined> {
   summary: string
   access: A
   /** What an API key has to be allowed; without one, a route that asks for credentials takes no API keys. */
@@ -74,7 +74,7 @@ export interface RequestContext {
   logFailure(failure: unknown): void
 }
 
-export interface HandlerInput<A extends Access, P, Q, B, S> {
+interface HandlerInput<A extends Access, P, Q, B, S> {
   params: P
   query: Q
   body: B

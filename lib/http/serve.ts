@@ -17,7 +17,7 @@ import { type Exchange, OriginRefused, type Route } from './route.js'
 export const ANSWER_WITHIN_MS = 25_000
 
 export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-export type Verbs = Partial<Record<Verb, Route>>
+type Verbs = Partial<Record<Verb, Route>>
 
 /** A function as Vercel runs it, with the declarations it was made of. */
 export interface ServedRoute {

@@ -1,7 +1,7 @@
 import type { Message } from './message.js'
 
 /** The SMTP server of a deployment. */
-export interface SmtpServer {
+interface SmtpServer {
   /** `smtp://` or `smtps://`; its query may set nodemailer's options, and wins over what is set here. */
   url: string
   /** The sender, as in a From header. */

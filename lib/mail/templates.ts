@@ -2,7 +2,7 @@ import { html, type Markup } from './html.js'
 import type { Message } from './message.js'
 
 /** A message without its recipient. */
-export type MailContent = Omit<Message, 'to'>
+type MailContent = Omit<Message, 'to'>
 
 /** Whom to greet, as they call themselves. */
 interface Named {
