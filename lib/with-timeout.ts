@@ -1,6 +1,5 @@
 /**
- * What a piece of work comes to, or undefined where it takes longer than that: it goes on then, and its
- * failure is nobody's unless somebody else waits for it.
+ * The result of `work`, or undefined after `milliseconds`. The work is not cancelled; a later failure is ignored.
  *
  * @throws whatever the work fails with in time.
  */

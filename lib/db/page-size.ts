@@ -32,7 +32,7 @@ export function countWithinPage(items: readonly object[]): number {
   return tooMany === undefined ? items.length : Math.max(1, tooMany)
 }
 
-/** No less than JSON has bytes, found out for a tenth of what JSON costs: a character may be an escape of six. */
+/** Upper bound of the JSON size, ten times cheaper than serialising: a character takes at most 6 bytes. */
 function atMostBytes(value: unknown): number {
   if (typeof value === 'string') return 6 * value.length + 3
   if (typeof value !== 'object' || value === null) return MAX_SCALAR_BYTES

@@ -3,8 +3,7 @@ import { withTimeout } from '../with-timeout.js'
 import { translateDatabaseError } from './errors.js'
 
 /**
- * What the database answers, or undefined where it is away or takes longer than that: for what can do without. The
- * question goes on; what becomes of it then is nobody's.
+ * The result, or undefined if the database is unavailable or too slow. The operation is not cancelled.
  *
  * @param milliseconds without it: as long as the client waits for the database.
  */

@@ -1,11 +1,9 @@
 import { type IdentifiedMessage, isFull, type Message } from './messages.js'
 
 /**
- * A chat's messages with those that its widget sent: what is stored stays as it is, and what it lacks comes in its
- * place. That is in front of what follows it in what was sent, and for what nothing follows behind all that is stored,
- * but for what was said later by the visitor's clock: so neither the whole chat sent again nor a post that comes late
- * puts what is older behind what is newer. In front of what is full, be it the chat or the post, comes nothing: that
- * is where messages were cut off.
+ * Adds to a chat the messages of a post. Stored messages keep their order. A new one goes before its next stored
+ * successor in the post, else last, but before stored messages with later timestamps. Nothing is kept before a full
+ * post or added before a full chat: messages were cut off there.
  */
 export function mergeMessages(stored: readonly Message[], sent: readonly IdentifiedMessage[]): Message[] {
   const positions = new Map(stored.map(({ id }, position) => [id, position]))

@@ -1,6 +1,6 @@
 import type { Filter, ObjectId } from 'mongodb'
 
-/** What part of the site half's data somebody may see; an empty one is all of it. */
+/** Which leads, chats and counters a caller may read. A missing field restricts nothing, so empty means all. */
 export interface DataScope {
   ownerIds?: readonly ObjectId[]
   microsites?: readonly string[]

@@ -13,11 +13,9 @@ interface Patience {
 }
 
 /**
- * How wrong passwords are slowed down. In an hour, for one address on one account the first five are free; each
- * further try has to wait twice as long as the one before, up to five minutes. For one account from everywhere a hundred
- * failures are free; beyond that, all networks together that its owner has not logged in from lately, nor replaced the
- * password from, get one try every five minutes. An attacker thus slows down himself, and never the owner at home:
- * neither of the two locks an account, and who is kept out of a new network gets in by the account's mail.
+ * How wrong passwords are slowed down, per hour. Network and account: 5 failures free, then delays from 2 s to 5 min.
+ * Account over all networks unknown to its owner: 100 free, then one try per 5 min. Neither locks an account: its owner
+ * logs in from a known network, or from a new one by the account's mail.
  */
 const PER_ADDRESS: Patience = { free: 5, delaysSeconds: [2, 4, 8, 16, 32, 64, 128, 256, 300] }
 const PER_ACCOUNT: Patience = { free: 100, delaysSeconds: [300] }

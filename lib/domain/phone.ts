@@ -25,7 +25,8 @@ export function normalisePhone(raw: string, country: CountryCode): string | unde
 /**
  * A phone number as it was submitted: in E.164, or as it came where it cannot be one.
  *
- * @param countries where a bare number may be from, the likeliest first; the default country is behind them all.
+ * @param countries candidates for a number without a country code; the first that libphonenumber knows is used, else
+ *   the default.
  */
 export function readPhone(
   raw: string | undefined,

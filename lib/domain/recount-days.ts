@@ -26,8 +26,8 @@ export type RecountDay = z.infer<typeof RecountDay>
 export const recountDays = collection<RecountDay>({ name: 'recountdays', schema: RecountDay, indexes: [] })
 
 /**
- * Notes that a document of an earlier day is about to be counted, however long ago that day was: before the write
- * that nobody repeats once it is done. The present day needs no note: it is recounted once it is over.
+ * Marks an earlier day for recounting. Call before clearing `pending`: nobody retries the count after that. The present
+ * day needs no mark: it is recounted once it is over.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */

@@ -15,8 +15,8 @@ export function ok(body: unknown, headers: Record<string, string> = {}): Reply {
 }
 
 /**
- * For what every page view of every site asks for: the shared cache in front of us answers most of it, in the second
- * half of a minute with what it has while it asks us again (RFC 5861, section 3). A change shows within the two.
+ * A shared cache serves this for 30 s, then 30 s more while it revalidates (RFC 5861, section 3): changes show within a
+ * minute.
  */
 export const sharedBriefly = { 'Cache-Control': 'public, max-age=0, s-maxage=30, stale-while-revalidate=30' }
 
