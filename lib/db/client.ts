@@ -39,7 +39,7 @@ const ofScripts: MongoClientOptions = {
 
 let options = ofRequests
 
-/** Whose patience with the database the next client of this process has; that of requests unless this is called. */
+/** Sets the time-outs of the next client of this process: those of requests unless this is called. */
 export function waitForDatabaseAs(who: 'request' | 'script'): void {
   options = who === 'script' ? ofScripts : ofRequests
 }
@@ -88,7 +88,7 @@ async function connect(): Promise<Db> {
   return client.db(databaseNameOf(mongoUri))
 }
 
-/** Without the driver's own sentence where it cannot read the URI: it quotes that, with the password in it. */
+/** Hides the driver's message for a URI that it cannot read: it quotes the URI with its password. */
 function createClient(uri: string): MongoClient {
   try {
     return new MongoClient(uri, options)

@@ -6,8 +6,8 @@ import { AppError } from '../errors.js'
 const DUPLICATE_KEY = 11000
 
 /**
- * MongoDB's code for a write that another one was in the way of. MongoDB itself repeats the write; engines that speak
- * its protocol on PostgreSQL answer this to one of two that wait for each other.
+ * MongoDB's code for a write that conflicts with another. MongoDB repeats the write itself; engines that speak its
+ * protocol on PostgreSQL answer with this to end a deadlock.
  */
 const WRITE_CONFLICT = 112
 
@@ -40,20 +40,23 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
 }
 
-/** Whether another write was in the way of an upsert: it finds what that one left when it looks again. */
+/** Whether an upsert collided with another write. Tried again, it finds what that one wrote. */
 export function isCollision(error: unknown): boolean {
   return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === WRITE_CONFLICT)
 }
 
 /**
- * Whether a bulk write failed for nothing but documents that were there already: then the others are stored, and
- * as safely as was asked for.
+ * Whether a bulk write failed only because documents were there already. The others are then stored, with the write
+ * concern that was asked for.
  */
 export function onlyDuplicates(error: unknown): error is MongoBulkWriteError {
   return failedOnlyWith(error, DUPLICATE_KEY)
 }
 
-/** Whether a bulk of upserts failed for nothing but collisions: then the others are done, as safely as was asked for. */
+/**
+ * Whether a bulk of upserts failed only because of collisions. The others are then done, with the write concern that
+ * was asked for.
+ */
 export function onlyCollisions(error: unknown): error is MongoBulkWriteError {
   return failedOnlyWith(error, DUPLICATE_KEY, WRITE_CONFLICT)
 }
@@ -92,13 +95,13 @@ export function translateDatabaseError(error: unknown): unknown {
   return transient ? unavailable(error) : error
 }
 
-/** What a bulk failed with that never got an answer: the driver makes that its error's response. */
+/** Why a bulk write got no answer: the driver keeps that as the response of its error. */
 export function reasonOf(error: MongoError): MongoError {
   const response: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : undefined
   return response instanceof MongoError ? response : error
 }
 
-/** A bulk names only the first of its failures at its head, and no failed write concern there. */
+/** The codes of an error. A bulk's own code is that of its first failure, and never that of a failed write concern. */
 function codesOf(error: MongoError): number[] {
   const inBulk =
     error instanceof MongoBulkWriteError

@@ -57,7 +57,7 @@ function differencesOf(declared: IndexDefinition, actual: IndexDescriptionInfo):
   return [...(sameKey ? [] : ['key']), ...options]
 }
 
-/** `false` is what an option is that was not given. */
+/** An option that is `false` is the same as one that was not given. */
 function optionOf(index: object, option: (typeof OPTIONS)[number]): unknown {
   const value = (index as Record<string, unknown>)[option]
   return value === false ? undefined : value

@@ -60,8 +60,8 @@ export function page<T extends { createdAt: Date }>(
 }
 
 /**
- * As `page`, of what is shown of the documents. It ends early where they are more than an answer can have, and what is
- * left is on the next page: nothing is cut, so only for lists that are followed by their cursor.
+ * As `page`, with the documents as they are shown. It ends early where they are more than an answer can hold, and the
+ * rest is on the next page: only for lists that clients follow by cursor.
  */
 export function sizedPage<T extends { createdAt: Date }, S extends object>(
   fetched: WithId<T>[],

@@ -64,8 +64,8 @@ export async function listNewestFirst<T extends Document & { createdAt: Date }>(
 }
 
 /**
- * What was created in a span. One that is open at its start begins with time itself: where nothing else is asked, a
- * count would otherwise read the documents and not an index.
+ * Filters by when a document was created. Without a start the span begins in 1970: a count without any condition would
+ * read the documents and not an index.
  */
 export function createdWithin(start: Date = new Date(0), end?: Date): { createdAt: object } {
   return { createdAt: { $gte: start, ...(end && { $lte: end }) } }

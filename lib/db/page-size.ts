@@ -1,6 +1,6 @@
 /**
- * What a page holds, in bytes of its JSON: the platform sends 4.5 MB at once and no more
- * (https://vercel.com/docs/functions/limitations). What is left is for all that is not measured.
+ * The most bytes of JSON that a page may have. The platform sends at most 4.5 MB at once
+ * (https://vercel.com/docs/functions/limitations); the rest is for what is not measured.
  */
 export const MAX_PAGE_BYTES = 3_000_000
 
@@ -13,8 +13,8 @@ export function jsonBytes(value: object): number {
 }
 
 /**
- * The size of each item where together they are too much for a page; undefined where they are not. Ordinary pages are
- * not written out for it: that would double what their answer costs.
+ * The size of each item, or undefined where together they fit a page. Ordinary pages are not serialised for it: that
+ * would double the cost of their answer.
  */
 export function sizesBeyondPage(items: readonly object[]): number[] | undefined {
   if (atMostBytes(items) <= MAX_PAGE_BYTES) return undefined

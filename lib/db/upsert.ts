@@ -5,7 +5,7 @@ import { retryOnNetworkError } from './network-retry.js'
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
 const ATTEMPTS = 3
 
-/** What a write returns, or undefined where a unique index refused it: somebody else was first. */
+/** The result of a write, or undefined where a unique index refused it because another write was first. */
 export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> {
   return write().catch(error => {
     if (isDuplicateKey(error)) return undefined
@@ -14,9 +14,9 @@ export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> 
 }
 
 /**
- * Inserts a document unless its `_id` is taken, and gives the one that is stored: this one itself where it was new.
- * What was there is read as a majority has it: beside a duplicate a mongos before version 8 may keep a failed write
- * concern to itself, and what only the primary has may be gone once another one is elected.
+ * Inserts a document unless its `_id` is taken. Returns the stored one, which is this very object where it was new. One
+ * that was there is read with read concern `majority`: a mongos before version 8 may hide a failed write concern behind
+ * a duplicate key, and what only the primary has may be lost in an election.
  *
  * @throws {AppError} `unavailable` where a majority does not have it yet, or it was deleted meanwhile.
  */
@@ -30,8 +30,8 @@ export async function insertOnce<T extends Document>(collection: Collection<T>, 
 }
 
 /**
- * Runs an upsert again where it collided: of two that find nothing at the same moment both try to insert, and the
- * loser finds the winner's document when it looks again.
+ * Repeats an upsert once after a collision: two at once that find no document both insert, and the loser finds the
+ * winner's document when it tries again.
  */
 export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
   return upsert().catch(error => {
@@ -41,8 +41,8 @@ export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Inserts those documents that are not there yet in one round trip, and says by position which they were: the unique
- * `_id` decides it, whatever else is inserted at the same moment.
+ * Inserts the documents that are not there yet, in one round trip, and returns their positions. The unique `_id`
+ * decides, whatever else is inserted at the same moment.
  */
 export async function insertNew<T extends Document>(
   collection: Collection<T>,

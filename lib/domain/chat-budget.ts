@@ -3,7 +3,7 @@ import { env } from '../env.js'
 import { DAY_SECONDS } from './durations.js'
 import { countHit } from './rate-counters.js'
 
-/** Of a project's budget, what the visitors of one client address may use up: nobody silences it for all. */
+/** The share of a project's budget that one client network may use, so that it cannot silence the model for all. */
 const SHARE_OF_ADDRESS = 0.1
 
 /** Names no project: what a request makes up shares one budget, or made-up names would be one each. */

@@ -72,9 +72,9 @@ async function store(sent: SentChat): Promise<{ _id: ObjectId; isNew: boolean }>
 }
 
 /**
- * Changes a stored chat, unless somebody else did so since it was read: what is stored stays, and what is missing of
- * the visitor is filled in. Whose a chat is was said when it began: nobody gets a chat that is nobody's by going on
- * with it. Says whether it is changed.
+ * Appends to a stored chat and fills in what is missing of the visitor. Returns false, and changes nothing, where the
+ * chat changed since it was read. The owner was set when the chat began: nobody becomes the owner of a chat without one
+ * by continuing it.
  */
 async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
   const { conversation, ownerId: _owner, updatedAt, ...visitor } = sent
@@ -93,8 +93,9 @@ async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
 }
 
 /**
- * What makes two posts the same chat: the widget's id of it, which has to be one among all its visitors, else its
- * messages by ids and times. Within a project: who began a chat on the microsite of others would read what they say.
+ * What makes two posts the same chat: the widget's id of it, which has to be unique among all its visitors, else the
+ * ids and times of its messages. All within a project: else whoever begins a chat on the microsite of others could read
+ * what their visitors say.
  */
 function chatDigest(
   { projectId }: Project,

@@ -61,8 +61,8 @@ export function turnOf(input: ConversationInput, now: Date): NewTurn | undefined
 }
 
 /**
- * What makes two posts the same turn of a call: the id that their client gave it, else all that they say of it. With
- * the duration so far: who says "yes" twice has said it at two lengths of the call.
+ * What makes two posts the same turn of a call: the client's id of it, else all of its content. The duration so far is
+ * part of that: a "yes" that is said twice comes at two lengths of the call.
  */
 function turnIdOf(input: ConversationInput): ObjectId {
   const { sessionId, turnId, at, duration, userMessage, aiResponse, audioUrl, responseAudioUrl } = input

@@ -51,7 +51,7 @@ export async function countEach(counted: readonly EventCount['_id'][]): Promise<
     const key = JSON.stringify(_id)
     totals.set(key, { _id, count: (totals.get(key)?.count ?? 0) + 1 })
   }
-  // In one order: two at once that lock the same counters the other way round would wait for each other.
+  // In one order: two requests that lock the same counters in opposite orders would wait for each other.
   const inOrder = [...totals].sort(([a], [b]) => (a < b ? -1 : 1))
   await bulkUpsert(
     await eventCounts.open(),

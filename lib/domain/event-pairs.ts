@@ -39,9 +39,8 @@ export const eventPairs = collection<EventPair>({
 })
 
 /**
- * The id under which an event is stored: that of a twin which arrived within three seconds and has met none yet,
- * else a new one, under which its own twin will find it. One atomic write, so that of any number at once each
- * meets one other at most.
+ * The id to store an event under: that of a twin which arrived within three seconds and still waits, else a new one,
+ * under which its own twin will find it. It is one atomic write: of any number at once, each meets at most one other.
  *
  * @param alike all that twins have in common.
  * @throws {AppError} `unavailable` while the database is away.
@@ -62,7 +61,9 @@ export async function meetTwin(alike: readonly unknown[], side: Side, now: Date)
   return pair?.twin?.eventId ?? eventId
 }
 
-/** Forgets who has waited too long, takes the one of the other side who waited longest, or waits. */
+/**
+ * Drops the events that waited too long, then takes the longest waiting one of the other side, or lets this one wait.
+ */
 function meeting(own: z.infer<typeof Waiting>, since: Date): Record<string, unknown>[] {
   const inTime = { $gte: ['$$one.at', since] }
   const opposite = { $ne: ['$$one.side', own.side] }

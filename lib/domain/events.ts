@@ -178,9 +178,9 @@ async function storeNew(incoming: readonly Incoming[]): Promise<Set<number>> {
 }
 
 /**
- * What becomes of an event that is there already. Whichever twin comes first, what is stored in the end is the one
- * that carries the visitor's time. The other changes nothing, but is a write nevertheless: beside a duplicate nobody
- * may say whether a majority has it (see `insertOnce`).
+ * The update of an event that is there already. Whichever twin comes first, the one with the visitor's time is kept in
+ * the end. The other changes nothing but is written too: a duplicate alone does not show that a majority has the event
+ * (see `insertOnce`).
  */
 function seenAgain({ type, payload, at }: WidgetEvent, side: Side | undefined): UpdateFilter<WidgetEvent> {
   return side === 'timed' ? { $set: { ...(payload && { payload }), at } } : { $setOnInsert: { type } }

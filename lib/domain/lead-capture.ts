@@ -110,10 +110,10 @@ function leadFrom(input: LeadInput, project: Project, submission: Submission): L
 }
 
 /**
- * What makes two submissions the same one: the key that their client gave them, else the phone and the messages
- * behind it, else (no message has an id) whatever tells two visitors of a day apart. Messages by their ids and times,
- * which a retry repeats: a widget may count its messages, and two of its visitors have the same ids then. Within a
- * project: a microsite may be named by anybody.
+ * What makes two submissions the same: the `Idempotency-Key`; else the phone and the messages; else, where no message
+ * has an id, all that tells two visitors of a day apart. Messages are known by id and time, which a retry repeats: a
+ * widget may number its messages, and then two visitors have the same ids. All within a project, since anybody may name
+ * a microsite.
  */
 function captureKey(lead: Omit<Lead, '_id'>, submission: Submission): Buffer {
   const { projectId, microsite, phone, phoneRaw, conversation, metadata, bhkType } = lead

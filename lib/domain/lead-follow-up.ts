@@ -10,7 +10,7 @@ import { countHit } from './rate-counters.js'
 import { noteLateCount } from './recount-days.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
 
-/** More leads than this of one phone on a microsite in a day, or from one address in an hour, are nobody's. */
+/** More leads than this of one phone on a microsite in a day, or from one network in an hour, are a flood. */
 const DAILY_OF_PHONE = 20
 const HOURLY_OF_ADDRESS = 40
 
@@ -20,8 +20,8 @@ const BATCH = 500
 const PAUSES_MS = [250, 2_500]
 
 /**
- * Follows up a lead that was just answered, and again where the database failed in it: during an election, with the
- * pool full, or of two that wait for each other. Else its count would wait for the maintenance, for a day perhaps.
+ * Follows up a lead that was just answered, and again where the database failed: in an election, with a full pool or in
+ * a deadlock. Otherwise its count would wait for the maintenance, perhaps for a day.
  *
  * @param network where a new lead came from; see `followUpLead`.
  * @throws {AppError} `unavailable` while the database is away, which the lead's `pending` tells the maintenance.
@@ -109,8 +109,8 @@ export async function linkToHead(lead: Lead, phone: string): Promise<void> {
 }
 
 /**
- * What only one lead of a phone on a microsite has; of each project, since who names the microsite of others would
- * else be told of their visitors by what a lead is linked to.
+ * The key that only the first lead of a phone on a microsite has, in each project: else somebody who names the
+ * microsite of others could learn of their visitors from what a lead is linked to.
  */
 export function headKeyOf(
   { projectId, microsite }: Pick<Lead, 'projectId' | 'microsite'>,

@@ -13,8 +13,9 @@ interface Item {
 }
 
 /**
- * The items of a page, short enough to be sent. Visitors decide how much they write, and nobody's page may fail for
- * it: where all of it is too much, what has more than its share shows the end of its conversation, and says so.
+ * The items of a page, short enough to be sent: visitors decide how much they write, and no page may fail because of
+ * it. Where all items are too much together, those with more than an equal share keep the end of their conversation and
+ * say `truncated`.
  */
 export function fitToPage<T extends Item>(items: readonly T[]): T[] {
   const sizes = sizesBeyondPage(items)

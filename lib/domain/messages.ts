@@ -31,9 +31,9 @@ export const CapturedConversation = z
   .transform((value): Message[] => lastKept(readMessages(value)))
 
 /**
- * The same of a chat that may be sent again and again: each message once, under an id. One without an id is known by
- * what it says and when, and by how often that was said before it: so the whole chat sent again is the same messages,
- * and a second "yes" is another one. Counted from the beginning, which what is cut off later still belongs to.
+ * As `CapturedConversation`, of a chat that may be sent again and again: each message once, with an id. A missing id is
+ * derived from text, type and time, and from how many equal messages came before: the whole chat sent again has the
+ * same ids, and a second "yes" has another. They are counted from the beginning, before anything is cut off.
  */
 export const IdentifiedConversation = z
   .unknown()
@@ -42,7 +42,9 @@ export const IdentifiedConversation = z
 
 export type IdentifiedMessage = Message & { id: string }
 
-/** What is kept of a conversation, sent or stored: the last 1,000 messages that have no more than 100,000 characters. */
+/**
+ * What is kept of a conversation, sent or stored: its last messages, at most 1,000 with 100,000 characters together.
+ */
 export function lastKept<T extends Message>(messages: readonly T[]): T[] {
   return lastWithin(messages.slice(-MAX_MESSAGES), MAX_CHARACTERS, ({ text }) => text.length)
 }
@@ -56,7 +58,7 @@ export function isFull(messages: readonly Message[]): boolean {
   return messages.length >= MAX_MESSAGES || characters > MAX_CHARACTERS - MAX_TEXT
 }
 
-/** The last items that are no larger together. */
+/** The last items whose sizes add up to at most `most`. */
 export function lastWithin<T>(items: readonly T[], most: number, sizeOf: (item: T) => number): T[] {
   let left = most
   const before = items.findLastIndex(item => {

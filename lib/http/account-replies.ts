@@ -20,9 +20,9 @@ interface SignedIn extends SessionTokens {
 }
 
 /**
- * Lets only our own pages ask for cookies, before anything is done: another site must not sign its visitor in to an
- * account of its choosing. One of ours on another site would be told that it is signed in and have neither cookies,
- * which are `SameSite=Strict`, nor tokens.
+ * Refuses session cookies to pages that are not ours: another site must not sign its visitor in to an account of its
+ * choosing. A page of ours on another site is refused as well: it would be told that it is signed in and have neither
+ * cookies, which are `SameSite=Strict`, nor tokens.
  *
  * @throws {AppError} `forbidden` for a foreign page that asks for cookies, and for one that would not get them.
  */
@@ -49,7 +49,7 @@ export function signUpReceived(): Reply {
   return success(null, { status: 202, message: 'Check your inbox: we sent you a mail.' })
 }
 
-/** The one answer to whoever asks for a mail, whether or not there is such an address. */
+/** The answer to every request for a mail, whether or not the address has an account. */
 export function mailRequested(): Reply {
   return success(null, { message: 'If there is an account with this address, a mail is on its way.' })
 }

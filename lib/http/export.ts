@@ -77,14 +77,14 @@ async function* csvLines<T>(rows: AsyncIterable<T>, columns: Columns<T>): AsyncG
 }
 
 /**
- * Where a spreadsheet would begin to run a text as a formula, some of them also where its sign is a full-width one: at
- * its head, and behind what others take for the end of a cell, as Excel does a semicolon where the comma is decimal.
+ * Where a spreadsheet may begin to run a text as a formula: at its start, and after what some take for the end of a
+ * cell, as Excel takes a semicolon where the comma is decimal. Some accept full-width signs too.
  */
 const FORMULA = /^(?=[\t\r\n])|(?<=^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g
 
 /**
- * A cell. What would be run is kept from it by an apostrophe (OWASP, CSV injection); a number of ours is no text, and
- * neither is a phone number.
+ * A cell. An apostrophe keeps it from being run as a formula (OWASP, CSV injection); numbers and phone numbers need
+ * none.
  */
 function csvCell(value: string | number | Date | undefined): string {
   if (value === undefined) return ''

@@ -48,7 +48,7 @@ function describe(failure: unknown): Record<string, unknown> {
   if (failure instanceof ConfigurationError) return { error: failure.name, problems: failure.problems }
   if (failure instanceof MongoServerError)
     return { error: failure.name, mongoCode: failure.code, mongoCodeName: failure.codeName }
-  // Of a connection string that it cannot read, the driver quotes the password too.
+  // The driver's message may quote a connection string that it cannot read, with its password.
   if (failure instanceof MongoDriverError) return { error: failure.name, stack: framesOf(failure) }
   const cause = failure.cause === undefined ? {} : { cause: describe(failure.cause) }
   return { error: failure.name, message: failure.message, stack: failure.stack, ...cause }

@@ -103,7 +103,7 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
   return { path, verbs, fetch }
 }
 
-/** What a request failed with, for the client. Whatever nobody foresaw is `internal` and says nothing of itself. */
+/** The error that a client is answered. An unexpected one is `internal` and says nothing of itself. */
 function asAppError(error: unknown): AppError {
   const translated = translateDatabaseError(error)
   return translated instanceof AppError ? translated : new AppError('internal', undefined, { cause: error })

@@ -18,7 +18,7 @@ export class CircuitBreaker {
   async run<T>(task: () => Promise<T>, report: (failure: unknown) => void): Promise<T | undefined> {
     const now = this.clock()
     if (now < this.openUntil) return undefined
-    // Whoever comes while this one finds out does not wait with it.
+    // The callers that come while this one tries do not wait with it.
     if (this.openUntil > 0) this.openUntil = now + this.pauseMs
     const { openUntil } = this
     try {

@@ -51,13 +51,13 @@ export const policies = {
   'account-mail': { limit: 20, windowSeconds: 3_600, per: 'address', whenUnavailable: 'closed' },
   /** Checkouts and portals: each asks Stripe several times. */
   billing: { limit: 20, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
-  /** Stripe's webhooks, from few addresses and many at once when a month begins. Their signature is what lets them in. */
+  /** Stripe's webhooks, from few addresses and many at once when a month begins. Their signature lets them in. */
   'billing-webhook': { limit: 3_000, windowSeconds: 60, per: 'address', whenUnavailable: 'open' },
   /** Maintenance, called by the platform's cron and by operators. */
   maintenance: { limit: 10, windowSeconds: 60, per: 'caller', whenUnavailable: 'closed' },
   /**
-   * Requests refused for missing or wrong credentials: tells clients that go on failing to wait. It bounds no guessing,
-   * since it is never asked before credentials are compared and so locks nobody out who has the right ones.
+   * Requests refused for missing or wrong credentials: clients that go on failing are told to wait. Counted only after
+   * credentials are compared, it locks out nobody who has the right ones, and does not bound guessing.
    */
   'authentication-failure': {
     limit: 30,

@@ -42,10 +42,10 @@ const usedUp = new Map<string, number>()
 let connecting: Promise<(counter: Counter) => Ratelimit> | undefined
 
 /**
- * Counts a hit in the window that contains this moment, in the deployment's Redis; undefined where it has none, or
- * none that counts within `RATE_LIMIT_TIMEOUT_MS`, which is reported once a pause. Windows are fixed and start when
- * those of the MongoDB limiter do, so that a limit means the same in both; in a window in which one takes over from the
- * other, each admits as many.
+ * Counts a hit in the deployment's Redis, in the window that contains this moment. Undefined without a Redis, or where
+ * it does not count within `RATE_LIMIT_TIMEOUT_MS`, which is reported once a pause. Windows are fixed and start with
+ * those of the MongoDB limiter, so that a limit means the same in both; where one takes over from the other within a
+ * window, each admits the whole limit.
  */
 export async function countHitInRedis(
   counter: Counter,
@@ -59,7 +59,7 @@ export async function countHitInRedis(
       return count(counter, connecting)
     },
     failure => {
-      // What is answered from memory would pass for Redis being back.
+      // An answer from memory would look as if Redis were back.
       usedUp.clear()
       report(new RedisFailure(reasonOf(failure)))
     },
