@@ -15,8 +15,8 @@ const MAX_ROUNDS = 1_000
 export interface Job {
   name: string
   /**
-   * Does its share, and ends where it is safe once `shouldStop()`, which it asks only while there is more to do. A result
-   * with `left` above 0 says that its share was not all.
+   * Does its share, and ends where it is safe once `shouldStop()`, which it asks only while there is more to do. A
+   * result with `left` above 0 says that its share was not all.
    */
   run(now: Date, shouldStop: () => boolean): Promise<unknown>
 }

@@ -163,9 +163,9 @@ export function route<
 }
 
 /**
- * Authenticates, and counts a failure against its address: who goes on failing gets a 429. Counted after the credentials
- * were looked at, so that right ones always let in, whatever else their address sends: guessing is ruled out by how
- * long secrets are, and not here.
+ * Authenticates, and counts a failure against its address: who goes on failing gets a 429. Counted after the
+ * credentials were looked at, so that right ones always let in, whatever else their address sends: guessing is ruled
+ * out by how long secrets are, and not here.
  */
 async function admit<A extends Access>(
   { request }: Exchange,
