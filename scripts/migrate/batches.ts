@@ -12,20 +12,26 @@ export async function lastMigration(): Promise<Migration | undefined> {
 }
 
 /**
- * Begins a migration. Its number is the next one, so that of two that begin at once one is refused.
+ * Begins a migration. Its number is the next one, so that of two that begin at once one is refused; and none begins
+ * before the last is done, since only the last can be gone on with or undone.
  *
  * @throws {UsageError} where another process has just begun one.
  */
 export async function beginMigration(source: string, startedAt: Date): Promise<Migration> {
   const last = await lastMigration()
+  if (last && last.state !== 'done') throw justBegun()
   const begun: Migration = { _id: (last?._id ?? 0) + 1, state: 'running', holder: self, source, startedAt }
   try {
     await (await migrations.open()).insertOne(begun)
     return begun
   } catch (error) {
-    if (isDuplicateKey(error)) throw new UsageError('another migration has just begun')
+    if (isDuplicateKey(error)) throw justBegun()
     throw error
   }
+}
+
+function justBegun(): UsageError {
+  return new UsageError('another migration has just begun')
 }
 
 /**
