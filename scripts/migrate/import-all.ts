@@ -58,6 +58,12 @@ export async function importAll(run: ImportAll): Promise<Imported> {
 
 async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin']): Promise<Tally> {
   const { kind, path, sizeBytes } = file
+  const expiredUntil = await kind.findExpiredUntil?.(run.now)
+  if (expiredUntil)
+    console.error(
+      `Of the ${kind.name} until ${expiredUntil.toISOString()}, which were imported before, some have expired since: ` +
+        'they are counted already and stay out.',
+    )
   const progress = startProgress(kind.name)
   const leftOut = new LeftOut(kind.file)
   try {
@@ -66,6 +72,7 @@ async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin'
       sizeBytes,
       begin,
       expiresAt: expiryOf(run.unfinished?.startedAt ?? run.now),
+      expiredUntil,
       salvage: run.salvage,
       signal: run.signal,
       progress,

@@ -19,6 +19,8 @@ export interface Import {
   sizeBytes: number
   begin: Storing['begin']
   expiresAt: Date | undefined
+  /** What was received until then was imported before and has expired since. */
+  expiredUntil: Date | undefined
   /** Stop quietly where the file is damaged. */
   salvage: boolean
   signal: AbortSignal
@@ -58,9 +60,11 @@ export async function importFile(kind: ImportKind, { path, ...run }: Import): Pr
 
   async function send(rows: Row[], end: number): Promise<void> {
     tally.scanned += rows.length
-    const { items, empty } = await prepare(kind, rows, run.expiresAt, fail)
+    const prepared = await prepare(kind, rows, run.expiresAt, fail)
+    const { empty } = prepared
+    const items = prepared.items.filter(item => !hasExpired(item, run.expiredUntil))
     for (const position of empty) run.report(position, 'null: there is nothing in it')
-    tally.skipped += empty.length
+    tally.skipped += empty.length + prepared.items.length - items.length
     await storing
     run.signal.throwIfAborted()
     storing = store(items, end)
@@ -130,6 +134,11 @@ export async function prepare(
     }
   })
   return { items, empty }
+}
+
+/** Whether a row is among those that were imported before and have expired since. */
+export function hasExpired({ document }: Item, expiredUntil: Date | undefined): boolean {
+  return expiredUntil !== undefined && document.receivedAt <= expiredUntil
 }
 
 /** Asked anew for every bulk: a project that changes hands meanwhile is its new owner's. */

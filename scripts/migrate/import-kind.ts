@@ -34,6 +34,8 @@ export interface ImportKind {
   projectOf?(row: LegacyRow): string
   /** @throws {UnusableRow} */
   documentOf(row: LegacyRow, project: ProjectFacts, expiresAt: Date | undefined): ImportedDocument
+  /** Until when, by `receivedAt`, what was imported has expired since: such rows are not imported again. */
+  findExpiredUntil?(now: Date): Promise<Date | undefined>
   /** The field that says which document it is, where that is not `_id`. */
   identity?: string
   /** Fills in what is found in the database, just before the documents are stored there. */

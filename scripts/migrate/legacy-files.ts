@@ -4,6 +4,7 @@ import { leads } from '../../lib/domain/leads.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
 import { configOfRow } from './config-rows.js'
 import { eventOfRow } from './event-rows.js'
+import { findExpiredUntil } from './expired-events.js'
 import type { ImportKind } from './import-kind.js'
 import { leadIdOf, leadOfRow, projectOfRow } from './lead-rows.js'
 import { stableId, withLegacy } from './legacy-values.js'
@@ -67,5 +68,6 @@ export const legacyFiles: readonly ImportKind[] = [
     list: 'events',
     collection: events,
     documentOf: (row, _project, expiresAt) => eventOfRow(row, expiresAt),
+    findExpiredUntil,
   },
 ]

@@ -3,7 +3,7 @@ import { database } from '../../lib/db/client.js'
 import type { Progress } from '../support/progress.js'
 import { lastMigration } from './batches.js'
 import type { SourceFile } from './check-files.js'
-import { chunks, prepare } from './import-file.js'
+import { chunks, hasExpired, prepare } from './import-file.js'
 import type { ImportedDocument, ImportKind, Item } from './import-kind.js'
 import { CorruptFile } from './json-rows.js'
 
@@ -29,6 +29,8 @@ export interface VerifiedFile {
   unusable: number
   found: number
   missing: number
+  /** Not there any more, since they were kept for a limited time. */
+  expired: number
   compared: number
   differing: number
   /** Not compared: somebody has changed the document since. */
@@ -46,10 +48,12 @@ export async function verifyFile(
     unusable: 0,
     found: 0,
     missing: 0,
+    expired: 0,
     compared: 0,
     differing: 0,
     changedSince: 0,
   }
+  const expiredUntil = await kind.findExpiredUntil?.(new Date())
   const migration = await lastMigration()
   const since = migration?.finishedAt ?? migration?.startedAt ?? new Date()
   const note = ({ position, document }: Item, fields: string[]) => {
@@ -71,8 +75,9 @@ export async function verifyFile(
       verified.empty += empty.length
       for (const item of items) {
         const isFound = there.has(String(item.document[kind.identity ?? '_id']))
-        verified[isFound ? 'found' : 'missing'] += 1
-        if (!isFound) note(item, [])
+        const state = isFound ? 'found' : hasExpired(item, expiredUntil) ? 'expired' : 'missing'
+        verified[state] += 1
+        if (state === 'missing') note(item, [])
       }
       for (const item of sample) {
         const stored = documents.get(String(item.document[kind.identity ?? '_id']))

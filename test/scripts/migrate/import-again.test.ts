@@ -1,0 +1,67 @@
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
+import { findFiles } from '../../../scripts/migrate/check-files.js'
+import { importAll } from '../../../scripts/migrate/import-all.js'
+import { verifyFile } from '../../../scripts/migrate/verify-rows.js'
+import { emptyDatabase, testDatabase } from '../../support/database.js'
+
+const AT = '2025-09-01T10:00:00.000Z'
+
+/** Everything that was said on the terminal. */
+let told: string[] = []
+
+beforeEach(async () => {
+  told = []
+  vi.spyOn(console, 'error').mockImplementation((line: string) => void told.push(line))
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  await emptyDatabase()
+})
+
+const stored = (name: string) => testDatabase().db.collection(name)
+
+/** Imports files of the old store, given as the lists in them. */
+async function importFiles(lists: Record<string, unknown[]>, apply = true) {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'leadline-again-')))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const names: Record<string, string> = {
+    configs: 'widget-config.json',
+    leads: 'leads.json',
+    sessions: 'chat-sessions.json',
+    events: 'events.json',
+  }
+  for (const [list, rows] of Object.entries(lists))
+    writeFileSync(join(directory, names[list] ?? ''), JSON.stringify({ [list]: rows }))
+  const files = await findFiles(directory)
+  const { signal } = new AbortController()
+  const imported = await importAll({
+    files,
+    source: directory,
+    apply,
+    salvage: false,
+    unfinished: undefined,
+    signal,
+    now: new Date(),
+  })
+  const progress = { report() {}, end() {} }
+  const verified = []
+  for (const file of files) verified.push(await verifyFile(file, { signal, progress, differences: [] }))
+  return { ...imported, verified }
+}
+
+it('events that have expired since they were imported are not imported and counted again', async () => {
+  const event = (id: string, createdAt: string) => ({ id, type: 'chat_shown', projectId: 'p', createdAt })
+  const old = [event('a', AT), event('b', AT)]
+  await importFiles({ events: old })
+  await stored('events').deleteOne({ migration: 1 })
+  const later = new Date(Date.now() + 1_000).toISOString()
+
+  const { tallies, verified } = await importFiles({ events: [...old, event('c', later)] })
+
+  expect(tallies.events).toMatchObject({ written: 1, skipped: 2 })
+  expect(verified).toMatchObject([{ found: 2, expired: 1, missing: 0 }])
+  expect(told.join('\n')).toContain('stay out')
+  const counters = await stored('eventcounts').find().sort({ '_id.day': 1 }).toArray()
+  expect(counters.map(({ count }) => count)).toEqual([2, 1])
+})
