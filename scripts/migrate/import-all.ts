@@ -9,6 +9,7 @@ import { addToCounters } from './count-imports.js'
 import { type Import, importFile } from './import-file.js'
 import { legacyFiles } from './legacy-files.js'
 import { linkLeads } from './link-leads.js'
+import { linkStoredSessions } from './link-sessions.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const MAX_REPORTED = 20
@@ -89,6 +90,7 @@ async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin'
 async function finish(migration: Migration, signal: AbortSignal): Promise<void> {
   console.error('Linking leads to the first of their person …')
   await linkLeads(migration._id, signal)
+  await linkStoredSessions(signal)
   signal.throwIfAborted()
   console.error('Counting …')
   await addToCounters(migration._id)

@@ -3,6 +3,7 @@ import { type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import { type Migration, migrations } from '../../lib/domain/migrations.js'
 import { legacyFiles } from './legacy-files.js'
+import { unlinkSessions } from './link-sessions.js'
 import { linkSurvivors } from './link-survivors.js'
 
 /** How many documents a migration brought, by what they are. */
@@ -49,6 +50,7 @@ export async function rollBack(
   await step('daily counters', () => takeFromCounters(migration))
   await step('leads from before', () => restoreHeads(migration))
   await step('leads captured since', () => linkSurvivors(migration))
+  await step('chats from before', () => unlinkSessions(migration))
   for (const { name, collection } of legacyFiles.toReversed())
     await step(name, async () => {
       const stored = (await database()).collection(collection.name)

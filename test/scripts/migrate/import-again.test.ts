@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
 import { findFiles } from '../../../scripts/migrate/check-files.js'
 import { importAll } from '../../../scripts/migrate/import-all.js'
+import { rollBack } from '../../../scripts/migrate/roll-back.js'
 import { verifyFile } from '../../../scripts/migrate/verify-rows.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 
@@ -64,4 +65,27 @@ it('events that have expired since they were imported are not imported and count
   expect(told.join('\n')).toContain('stay out')
   const counters = await stored('eventcounts').find().sort({ '_id.day': 1 }).toArray()
   expect(counters.map(({ count }) => count)).toEqual([2, 1])
+})
+
+it('chats that were imported before their leads get them, until those are undone', async () => {
+  const lead = { id: 7, phone: '+917000000001', microsite: 'm', createdAt: AT }
+  const unnamed = { phone: '+917000000002', microsite: 'm', createdAt: AT }
+  const sessions = [
+    { ...lead, id: 'a', leadId: 7 },
+    { ...unnamed, id: 'b' },
+    { ...lead, id: 'c', leadId: 8 },
+  ]
+  await importFiles({ sessions })
+  const before = await stored('chatsessions').find().toArray()
+
+  const { migration, verified } = await importFiles({ leads: [lead, unnamed], sessions })
+
+  expect(verified).toMatchObject([{ differing: 0 }, { found: 3, differing: 0 }])
+  const ids = new Map((await stored('leads').find().toArray()).map(({ _id, phone }) => [phone, _id]))
+  const linked = await stored('chatsessions').find().sort({ _id: 1 }).toArray()
+  expect(linked.map(({ leadId, phone }) => leadId && [leadId, phone]).sort()).toEqual(
+    [[ids.get(lead.phone), lead.phone], [ids.get(unnamed.phone), unnamed.phone], undefined].sort(),
+  )
+  await rollBack(migration as never, new AbortController().signal)
+  expect(await stored('chatsessions').find().toArray()).toEqual(before)
 })
