@@ -25,7 +25,7 @@ export interface Import {
   salvage: boolean
   signal: AbortSignal
   progress: Progress
-  /** A row that could not be imported, or says nothing. */
+  /** A row that could not be imported as it is, or says nothing. */
   report(position: number, reason: string): void
 }
 
@@ -51,9 +51,13 @@ export async function importFile(kind: ImportKind, { path, ...run }: Import): Pr
       // A second run finds everything there already: asking is cheaper than being refused.
       lookFirst: !wasNew || run.begin === undefined,
     })
-    wasNew = written > 0
-    tally.written += written
+    wasNew = written.length > 0
+    tally.written += written.length
     tally.skipped += skipped
+    for (const item of written) {
+      const remark = kind.remarkOn?.(item)
+      if (remark) run.report(item.position, remark)
+    }
     for (const { item, reason } of failed) fail(item.position, reason)
     run.progress.report(tally.scanned, end / run.sizeBytes)
   }

@@ -40,6 +40,8 @@ export interface ImportKind {
   identity?: string
   /** Fills in what is found in the database, just before the documents are stored there. */
   complete?(items: readonly Item[]): Promise<void>
+  /** What a person has to know of a document that was stored, if anything. */
+  remarkOn?(item: Item): string | undefined
   /**
    * The document in another form, where it cannot be stored as it is: `stored` is what has its identity; without one,
    * another document has something that must be unique. Undefined where `stored` is the row itself.

@@ -2,6 +2,7 @@ import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { events } from '../../lib/domain/events.js'
 import { leads } from '../../lib/domain/leads.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { dropTakenDomains, remarkOnDomains } from './config-domains.js'
 import { configOfRow } from './config-rows.js'
 import { eventOfRow } from './event-rows.js'
 import { findExpiredUntil } from './expired-events.js'
@@ -20,16 +21,8 @@ export const legacyFiles: readonly ImportKind[] = [
     collection: widgetConfigs,
     identity: 'projectId',
     documentOf: row => configOfRow(row),
-    // A domain that another project has stays its own.
-    alternative({ document }, stored) {
-      const { domains, metadata } = document
-      if (stored || domains.length === 0) return undefined
-      return {
-        ...document,
-        domains: [],
-        metadata: withLegacy(metadata ?? {}, [{ key: 'domains', value: domains }]),
-      }
-    },
+    complete: dropTakenDomains,
+    remarkOn: remarkOnDomains,
   },
   {
     name: 'leads',

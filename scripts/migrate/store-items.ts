@@ -5,7 +5,8 @@ import type { ImportedDocument, ImportKind, Item, Stored } from './import-kind.j
 
 /** What became of some rows. */
 export interface Outcome {
-  written: number
+  /** In a dry run: what would be. */
+  written: Item[]
   skipped: number
   failed: { item: Item; reason: string }[]
 }
@@ -29,15 +30,16 @@ export async function storeItems(
   items: readonly Item[],
   storing: Storing,
 ): Promise<Outcome> {
-  const outcome: Outcome = { written: 0, skipped: 0, failed: [] }
+  const outcome: Outcome = { written: [], skipped: 0, failed: [] }
   let waiting = items
   // What cannot be stored as it is is tried in another form, of which there is one at most.
   for (let form = 1; waiting.length > 0; form++) {
     const sorted = new Sorted(kind, waiting)
     if (storing.lookFirst || form > 1) sorted.meet(await findStored(kind, sorted.fresh))
     if (sorted.fresh.length > 0) {
+      await kind.complete?.(sorted.fresh)
       if (storing.begin) await insert(kind, sorted, await storing.begin())
-      outcome.written += sorted.fresh.length
+      outcome.written.push(...sorted.fresh)
     }
     outcome.skipped += sorted.skipped
     outcome.failed.push(...sorted.failed)
@@ -98,7 +100,6 @@ class Sorted {
 
 async function insert(kind: ImportKind, sorted: Sorted, migration: number): Promise<void> {
   const { fresh } = sorted
-  await kind.complete?.(fresh)
   const documents = fresh.map(({ document }) => ({ ...document, migration }))
   try {
     await (await openCollection(kind)).insertMany(documents, { ordered: false })

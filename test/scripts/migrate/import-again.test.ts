@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { findFiles } from '../../../scripts/migrate/check-files.js'
 import { importAll } from '../../../scripts/migrate/import-all.js'
 import { rollBack } from '../../../scripts/migrate/roll-back.js'
@@ -88,4 +88,44 @@ it('chats that were imported before their leads get them, until those are undone
   )
   await rollBack(migration as never, new AbortController().signal)
   expect(await stored('chatsessions').find().toArray()).toEqual(before)
+})
+
+describe('the domains of a configuration', () => {
+  const config = (projectId: string, ...domains: string[]) => ({ projectId, domains, createdAt: AT })
+  const domainsOf = async () =>
+    Object.fromEntries(
+      (await stored('widgetconfigs').find().toArray()).map(({ projectId, domains }) => [projectId, domains]),
+    )
+
+  it('are kept where one of them is none or another project’s, and those are named', async () => {
+    await stored('widgetconfigs').insertOne({ projectId: 'there', domains: ['taken.example'] })
+    const configs = [
+      config('a', 'shop.example', '*.shop.example', 'TAKEN.example'),
+      config('b', 'https://www.b.example/', 'shop.example'),
+    ]
+    await importFiles({ configs }, false)
+    const toldBefore = told.splice(0)
+    const { verified } = await importFiles({ configs })
+
+    expect(await domainsOf()).toEqual({
+      there: ['taken.example'],
+      a: ['shop.example'],
+      b: ['b.example'],
+    })
+    expect(told.filter(line => line.includes('left out'))).toEqual([
+      expect.stringContaining('a: "*.shop.example", "TAKEN.example" left out'),
+      expect.stringContaining('b: "shop.example" left out'),
+    ])
+    expect(toldBefore.filter(line => line.includes('left out'))).toHaveLength(2)
+    expect(verified).toMatchObject([{ found: 2, differing: 0 }])
+    const a = await stored('widgetconfigs').findOne({ projectId: 'a' })
+    expect(a?.metadata.legacy).toEqual([{ key: 'domains', value: configs[0]?.domains }])
+  })
+
+  it('that are none at all leave a widget to every site, which is said aloud', async () => {
+    await importFiles({ configs: [config('a', '*.shop.example')] })
+
+    expect(await domainsOf()).toEqual({ a: [] })
+    expect(told.join('\n')).toContain('EVERY SITE may use this widget')
+  })
 })
