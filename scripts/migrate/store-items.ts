@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb'
 import { database } from '../../lib/db/client.js'
 import { onlyDuplicates } from '../../lib/db/errors.js'
-import type { ImportedDocument, ImportKind, Item, Stored } from './import-kind.js'
+import type { ImportedDocument, ImportKind, Item } from './import-kind.js'
 
 /** What became of some rows. */
 export interface Outcome {
@@ -32,7 +32,7 @@ export async function storeItems(
 ): Promise<Outcome> {
   const outcome: Outcome = { written: [], skipped: 0, failed: [] }
   let waiting = items
-  // What cannot be stored as it is is tried in another form, of which there is one at most.
+  // What cannot be stored as it is is tried in another form, of which there are two at most.
   for (let form = 1; waiting.length > 0; form++) {
     const sorted = new Sorted(kind, waiting)
     if (storing.lookFirst || form > 1) sorted.meet(await findStored(kind, sorted.fresh))
@@ -60,7 +60,7 @@ class Sorted {
     private readonly kind: ImportKind,
     items: readonly Item[],
   ) {
-    const seen = new Map<string, Stored>()
+    const seen = new Map<string, ImportedDocument>()
     for (const item of items) {
       const key = identityOf(kind, item.document)
       const earlier = seen.get(key)
@@ -73,7 +73,7 @@ class Sorted {
   }
 
   /** Takes out what is stored already. */
-  meet(stored: ReadonlyMap<string, Stored>): void {
+  meet(stored: ReadonlyMap<string, ImportedDocument>): void {
     const fresh = this.fresh
     this.fresh = []
     for (const item of fresh) {
@@ -84,13 +84,13 @@ class Sorted {
   }
 
   /** Takes out what a unique index refused. */
-  refuse(refused: readonly Item[], stored: ReadonlyMap<string, Stored>): void {
+  refuse(refused: readonly Item[], stored: ReadonlyMap<string, ImportedDocument>): void {
     const gone = new Set(refused)
     this.fresh = this.fresh.filter(item => !gone.has(item))
     for (const item of refused) this.settle(item, stored.get(identityOf(this.kind, item.document)))
   }
 
-  private settle(item: Item, stored: Stored | undefined): void {
+  private settle(item: Item, stored: ImportedDocument | undefined): void {
     const document = this.kind.alternative?.(item, stored)
     if (document) this.another.push({ ...item, document })
     else if (stored) this.skipped += 1
@@ -111,11 +111,14 @@ async function insert(kind: ImportKind, sorted: Sorted, migration: number): Prom
 }
 
 /** What is stored of these, by identity. */
-export async function findStored(kind: ImportKind, items: readonly Item[]): Promise<Map<string, Stored>> {
+export async function findStored(
+  kind: ImportKind,
+  items: readonly Item[],
+): Promise<Map<string, ImportedDocument>> {
   const field = kind.identity ?? '_id'
   const found = (await openCollection(kind)).find(
     { [field]: { $in: items.map(({ document }) => document[field]) } },
-    { projection: { createdAt: 1, [field]: 1 } },
+    { projection: Object.fromEntries([field, ...(kind.compared ?? [])].map(name => [name, 1])) },
   )
   return new Map((await found.toArray()).map(document => [identityOf(kind, document), document]))
 }

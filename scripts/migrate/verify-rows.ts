@@ -115,17 +115,24 @@ async function find(
   return new Map((await found.toArray()).map(document => [String(document[identity]), document]))
 }
 
-/** The fields in which neither form of a row's document is what is stored. */
+/** The fields in which no form of a row's document is what is stored. */
 async function differingFields(kind: ImportKind, item: Item, stored: ImportedDocument): Promise<string[]> {
+  const fields = fieldsOfNoForm(kind, item, stored)
+  if (fields.length === 0) return fields
+  // A row under an id that an earlier row has: it is stored under one of its own.
+  const document = kind.alternative?.(item, stored)
+  if (!document) return fields
+  const underOwnId = { ...item, document }
+  const own = (await find(kind, [underOwnId], true)).get(String(document._id))
+  return own ? fieldsOfNoForm(kind, underOwnId, own) : fields
+}
+
+/** The fields that differ from what is stored, where it is no other form of the document under the same id. */
+function fieldsOfNoForm(kind: ImportKind, item: Item, stored: ImportedDocument): string[] {
   const fields = fieldsThatDiffer(item.document, stored)
   if (fields.length === 0) return fields
   const other = kind.alternative?.(item, undefined)
-  if (other && fieldsThatDiffer(other, stored).length === 0) return []
-  // A row under an id that an earlier row has: it is stored under one of its own.
-  const ownId = kind.alternative?.(item, stored)
-  if (!ownId) return fields
-  const own = (await find(kind, [{ ...item, document: ownId }], true)).get(String(ownId._id))
-  return own ? fieldsThatDiffer(ownId, own) : fields
+  return other && fieldsThatDiffer(other, stored).length === 0 ? [] : fields
 }
 
 /** A project may have changed hands since, and an event is kept from its import on. */

@@ -90,6 +90,52 @@ it('chats that were imported before their leads get them, until those are undone
   expect(await stored('chatsessions').find().toArray()).toEqual(before)
 })
 
+describe('rows that share an id and a time', () => {
+  it('are two leads where their phones differ, however often and for whichever country they are read', async () => {
+    const row = { id: 7, microsite: 'm', createdAt: AT }
+    const leads = [
+      { ...row, phone: '070000 00001' },
+      { ...row, phone: '070000 00002' },
+      { ...row, phone: 'none' },
+      { ...row, phone: '070000 00001', name: 'once more' },
+    ]
+    const first = await importFiles({ leads })
+    await stored('widgetconfigs').insertOne({ projectId: 'm', phoneCountry: 'GB' })
+    const second = await importFiles({ leads })
+
+    expect(first.tallies.leads).toMatchObject({ written: 3, skipped: 1 })
+    expect(first.verified).toMatchObject([{ missing: 0 }])
+    expect(second.tallies.leads).toMatchObject({ written: 0, skipped: 4 })
+  })
+
+  it('are two chats where their messages differ, and one where a visitor went on with it', async () => {
+    const row = { id: 'a', sessionId: 's', microsite: 'm', createdAt: AT }
+    const said = (text: string) => [{ id: '1', type: 'user', text, timestamp: AT }]
+    const unnamed = { ...row, id: 'b', sessionId: undefined }
+    const sessions = [
+      { ...row, conversation: said('one') },
+      { ...row, conversation: said('two') },
+      { ...row, conversation: said('one'), updatedAt: new Date().toISOString() },
+      { ...unnamed, conversation: said('three') },
+      { ...unnamed, conversation: said('four') },
+    ]
+    const first = await importFiles({ sessions })
+    const texts = (await stored('chatsessions').find().toArray()).map(
+      ({ conversation }) => conversation[0].text,
+    )
+    await stored('chatsessions').updateMany(
+      {},
+      { $push: { conversation: { text: 'five' } as never }, $inc: { revision: 1 } },
+    )
+    const second = await importFiles({ sessions })
+
+    expect(first.tallies['chat sessions']).toMatchObject({ written: 4, skipped: 1 })
+    expect(texts.sort()).toEqual(['four', 'one', 'three', 'two'])
+    expect(first.verified).toMatchObject([{ found: 5, missing: 0 }])
+    expect(second.tallies['chat sessions']).toMatchObject({ written: 0, skipped: 5 })
+  })
+})
+
 describe('the domains of a configuration', () => {
   const config = (projectId: string, ...domains: string[]) => ({ projectId, domains, createdAt: AT })
   const domainsOf = async () =>
