@@ -101,8 +101,10 @@ class Sorted {
 async function insert(kind: ImportKind, sorted: Sorted, migration: number): Promise<void> {
   const { fresh } = sorted
   const documents = fresh.map(({ document }) => ({ ...document, migration }))
+  // What must be unique is refused by them.
+  await kind.collection.ensureIndexes()
   try {
-    await (await openCollection(kind)).insertMany(documents, { ordered: false })
+    await (await open(kind)).insertMany(documents, { ordered: false })
   } catch (error) {
     if (!onlyDuplicates(error)) throw error
     const refused = [error.writeErrors].flat().flatMap(({ index }) => fresh[index] ?? [])
@@ -111,12 +113,9 @@ async function insert(kind: ImportKind, sorted: Sorted, migration: number): Prom
 }
 
 /** What is stored of these, by identity. */
-export async function findStored(
-  kind: ImportKind,
-  items: readonly Item[],
-): Promise<Map<string, ImportedDocument>> {
+async function findStored(kind: ImportKind, items: readonly Item[]): Promise<Map<string, ImportedDocument>> {
   const field = kind.identity ?? '_id'
-  const found = (await openCollection(kind)).find(
+  const found = (await open(kind)).find(
     { [field]: { $in: items.map(({ document }) => document[field]) } },
     { projection: Object.fromEntries([field, ...(kind.compared ?? [])].map(name => [name, 1])) },
   )
@@ -127,8 +126,6 @@ function identityOf({ identity = '_id' }: ImportKind, document: ImportedDocument
   return String(document[identity])
 }
 
-/** The collection, with its unique indexes. */
-async function openCollection({ collection }: ImportKind): Promise<Collection<ImportedDocument>> {
-  await collection.ensureIndexes()
+async function open({ collection }: ImportKind): Promise<Collection<ImportedDocument>> {
   return (await database()).collection<ImportedDocument>(collection.name)
 }
