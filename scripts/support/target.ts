@@ -113,13 +113,16 @@ async function confirmWrite(target: Target, yes: string | undefined, deletes = f
 
 /**
  * Opens the database of a directory, or finds the server that has it open. The lock decides, not the address that
- * a server leaves beside it: one that was killed leaves it behind, for a port that may be anybody's by now.
+ * a server leaves beside it: one that was killed leaves it behind, for a port that may be anybody's by now. Where the
+ * directory cannot be opened for another reason, nobody has it, and that address is nobody's.
  */
 async function openEmbedded(dataDirectory: string): Promise<{ uri: string; close(): Promise<void> }> {
   const { serveDirectory } = await import('../embedded-db/serve-directory.js')
+  const { DirectoryInUse } = await import('../embedded-db/durable/lock-file.js')
   try {
     return await serveDirectory({ directory: dataDirectory })
   } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error
     const uri = (await readFile(join(dataDirectory, 'db.uri'), 'utf8').catch(() => '')).trim()
     if (uri === '' || !(await answers(uri))) throw error
     return { uri, close: async () => {} }
