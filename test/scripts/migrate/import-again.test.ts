@@ -1,12 +1,15 @@
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Collection } from 'mongodb'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { headKeyOf, linkToHead } from '../../../lib/domain/lead-follow-up.js'
 import { findFiles } from '../../../scripts/migrate/check-files.js'
 import { importAll } from '../../../scripts/migrate/import-all.js'
 import { rollBack } from '../../../scripts/migrate/roll-back.js'
 import { verifyFile } from '../../../scripts/migrate/verify-rows.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
+import { storedLead } from '../../support/fixtures/leads.js'
 
 const AT = '2025-09-01T10:00:00.000Z'
 
@@ -173,5 +176,34 @@ describe('the domains of a configuration', () => {
 
     expect(await domainsOf()).toEqual({ a: [] })
     expect(told.join('\n')).toContain('EVERY SITE may use this widget')
+  })
+})
+
+it('a rollback counts what is captured while it restores a head', async () => {
+  const place = { phone: '+917000000001', projectId: 'm', microsite: 'm' }
+  const seen = new Date('2025-01-01')
+  const headKey = headKeyOf(place, place.phone)
+  const head = storedLead({ ...place, headKey, submissions: 1, lastSeenAt: seen, createdAt: seen })
+  await stored('leads').insertOne(head)
+  const { migration } = await importFiles({
+    leads: [{ id: 7, phone: place.phone, microsite: 'm', createdAt: AT }],
+  })
+  const captured = storedLead({ ...place, createdAt: new Date() })
+  const { updateOne } = Collection.prototype
+  vi.spyOn(Collection.prototype, 'updateOne').mockImplementationOnce(async function (
+    this: Collection,
+    ...update
+  ) {
+    await stored('leads').insertOne(captured)
+    await linkToHead(captured, place.phone)
+    return updateOne.apply(this, update)
+  })
+
+  const undone = await rollBack(migration as never, new AbortController().signal)
+
+  expect(undone).toMatchObject({ 'leads from before': 1 })
+  expect(await stored('leads').findOne({ _id: head._id })).toMatchObject({
+    submissions: 2,
+    lastSeenAt: captured.createdAt,
   })
 })
