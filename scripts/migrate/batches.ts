@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { isDuplicateKey } from '../../lib/db/errors.js'
 import { type Migration, migrations } from '../../lib/domain/migrations.js'
 import { UsageError } from '../dev/usage-error.js'
+import { isRunning } from '../support/processes.js'
 
 const self = { host: hostname(), pid: process.pid }
 
@@ -74,12 +75,5 @@ export async function finishMigration(
 
 /** Of a process elsewhere nothing is known. */
 function isGone({ host, pid }: typeof self): boolean {
-  if (host !== self.host) return false
-  if (pid === self.pid) return true
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  return host === self.host && (pid === self.pid || !isRunning(pid))
 }
