@@ -6,7 +6,7 @@ import type { Item } from './import-kind.js'
 /** As many as the form of a configuration takes. */
 const MAX_DOMAINS = 50
 
-/** The domains of a row that the form of a configuration would take, each by itself: one that is none costs no other. */
+/** The domains of a row that the form of a configuration would take, each by itself: a bad one costs no other. */
 export function readDomains(value: unknown): string[] {
   const domains = givenDomains(value).flatMap(
     domain => WidgetConfigInput.shape.domains.safeParse([domain]).data ?? [],

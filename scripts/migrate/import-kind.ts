@@ -40,9 +40,9 @@ export interface ImportKind {
   /** What a person has to know of a document that was stored, if anything. */
   remarkOn?(item: Item): string | undefined
   /**
-   * The document in another form, where it cannot be stored as it is: `stored` is what has its identity, with the fields
-   * that are `compared`; without one, another document has something that must be unique. Undefined where `stored` is
-   * the row itself.
+   * The document in another form, where it cannot be stored as it is: `stored` is what has its identity, with the
+   * fields that are `compared`; without one, another document has something that must be unique. Undefined where
+   * `stored` is the row itself.
    */
   alternative?(item: Item, stored: ImportedDocument | undefined): ImportedDocument | undefined
   compared?: readonly string[]

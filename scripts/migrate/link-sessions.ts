@@ -31,8 +31,8 @@ export async function linkSessions(items: readonly Item[]): Promise<void> {
 }
 
 /**
- * Points chats that were imported before their leads at them: a damaged file of leads may have been mended since. May be
- * repeated.
+ * Points chats that were imported before their leads at them: a damaged file of leads may have been mended since. May
+ * be repeated.
  *
  * @throws {AppError} `unavailable` while the database is away.
  * @throws {Interrupted} between two bulks.

@@ -15,8 +15,8 @@ import {
 } from './legacy-values.js'
 
 /**
- * A chat of the old store; whose lead it is, is found by `linkSessions`. The `leadId` of the old store is kept: that lead
- * may be imported later, or its import be undone.
+ * A chat of the old store; whose lead it is, is found by `linkSessions`. The `leadId` of the old store is kept: that
+ * lead may be imported later, or its import be undone.
  */
 export function sessionOfRow(row: LegacyRow, project: ProjectFacts): ChatSession {
   const { sessionId: given, ...input } = ChatSessionInput.partial({ sessionId: true }).parse({
