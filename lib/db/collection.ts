@@ -17,7 +17,8 @@ export interface DefinedCollection<T extends Document> {
   readonly schema: z.ZodType<T>
   readonly indexes: readonly IndexDefinition[]
   /**
-   * For reads, and for writes that their `_id` alone keeps single: sees to the indexes in the background.
+   * For reads, and for writes that their `_id` alone keeps single: sees to the indexes in the background, unless
+   * `ensureIndexesOnOpen(false)`.
    *
    * @throws {AppError} `unavailable` while the database is away.
    */
@@ -34,6 +35,13 @@ export interface DefinedCollection<T extends Document> {
    * @throws what MongoDB says of an index that cannot be built.
    */
   ensureIndexes(): Promise<void>
+}
+
+let ensuresOnOpen = true
+
+/** Whether `open` sees to the indexes, as it does unless this is called: a script that may only read makes none. */
+export function ensureIndexesOnOpen(enabled: boolean): void {
+  ensuresOnOpen = enabled
 }
 
 /** Declares a collection: its name, the schema of its documents and its indexes, which are ensured lazily. */
@@ -61,7 +69,7 @@ export function collection<T extends Document>(definition: {
 
   async function open(): Promise<Collection<T>> {
     // A failure is not this request's: the next use tries again, and `/api/health` says so.
-    ensureIndexes().catch(() => {})
+    if (ensuresOnOpen) ensureIndexes().catch(() => {})
     return (await database()).collection<T>(name)
   }
 

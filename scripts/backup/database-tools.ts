@@ -4,6 +4,7 @@ import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { databaseNameOf } from '../../lib/db/client.js'
+import { namesDatabase, withDatabaseName } from '../support/database-uri.js'
 
 export type DatabaseTool = 'mongodump' | 'mongorestore'
 
@@ -49,12 +50,7 @@ export async function runTool(
   }
 }
 
-/** The tools take all databases for one that is not named, and look for the user in the one that is. */
+/** The tools take all databases for one that is not named. */
 function withDatabase(uri: string): string {
-  const [, server = '', named, query = ''] = /^([^:]+:\/\/[^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(uri) ?? []
-  if (named) return uri
-  const options = new URLSearchParams(query)
-  const hasSource = [...options.keys()].some(option => option.toLowerCase() === 'authsource')
-  if (server.includes('@') && !hasSource) options.set('authSource', 'admin')
-  return `${server}/${encodeURIComponent(databaseNameOf(uri))}${options.size > 0 ? `?${options}` : ''}`
+  return namesDatabase(uri) ? uri : withDatabaseName(uri, encodeURIComponent(databaseNameOf(uri)))
 }

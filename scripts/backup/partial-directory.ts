@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../dev/usage-error.js'
+import { isRunning } from '../support/processes.js'
 
 /**
  * Makes a directory that is there as a whole or not at all: `fill` writes into one beside it, which takes the name when
@@ -41,13 +42,4 @@ async function assertFreePath(directory: string): Promise<void> {
   })
   if (entries.length > 0)
     throw new UsageError(`${directory} is not empty: name a directory that is not there yet`)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

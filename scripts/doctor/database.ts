@@ -101,7 +101,7 @@ async function checkIndexes(): Promise<Check[]> {
     return [ok('indexes', `all ${indexes.length} are as declared`)]
   return [
     ...(differs.length > 0
-      ? [failure('indexes', `${listed(differs)} not as declared`, 'npm run init-db -- --rebuild')]
+      ? [failure('indexes', `${listed(differs)} not as declared`, 'npm run init-db -- --rebuild --apply')]
       : []),
     ...(missing.length > 0
       ? [warning('indexes', `${listed(missing)} missing`, 'npm run init-db -- --apply')]
@@ -111,7 +111,7 @@ async function checkIndexes(): Promise<Check[]> {
           warning(
             'indexes',
             `${listed(undeclared)} declared by nothing`,
-            'npm run init-db -- --drop-undeclared',
+            'npm run init-db -- --drop-undeclared --apply',
           ),
         ]
       : []),

@@ -65,7 +65,7 @@ export class Collection {
   bytes = 0
 
   constructor(
-    public namespace: string,
+    readonly namespace: string,
     private readonly log: ChangeLog | undefined,
   ) {}
 

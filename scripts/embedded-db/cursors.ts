@@ -55,7 +55,7 @@ export class Cursors {
     return { cursorsKilled: killed, cursorsNotFound: missing, cursorsAlive: [], cursorsUnknown: [], ok: 1 }
   }
 
-  /** Closes what reads a namespace that is no more, or with `prefix` a whole database. */
+  /** Closes what reads a namespace that is no more. */
   closeWhere(isGone: (namespace: string) => boolean): void {
     for (const [id, { namespace }] of this.open) if (isGone(namespace)) this.open.delete(id)
   }

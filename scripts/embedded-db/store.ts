@@ -99,11 +99,10 @@ export class Store {
     this.log?.take()
   }
 
-  private attach(collection: Collection, namespace = collection.namespace): Collection {
-    const [database, name] = splitNamespace(namespace)
+  private attach(collection: Collection): Collection {
+    const [database, name] = splitNamespace(collection.namespace)
     const collections = this.databases.get(database) ?? new Map<string, Collection>()
     this.databases.set(database, collections.set(name, collection))
-    collection.namespace = namespace
     return collection
   }
 }

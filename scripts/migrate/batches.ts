@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { isDuplicateKey } from '../../lib/db/errors.js'
 import { type Migration, migrations } from '../../lib/domain/migrations.js'
 import { UsageError } from '../dev/usage-error.js'
+import { isRunning } from '../support/processes.js'
 
 const self = { host: hostname(), pid: process.pid }
 
@@ -12,20 +13,26 @@ export async function lastMigration(): Promise<Migration | undefined> {
 }
 
 /**
- * Begins a migration. Its number is the next one, so that of two that begin at once one is refused.
+ * Begins a migration. Its number is the next one, so that of two that begin at once one is refused; and none begins
+ * before the last is done, since only the last can be gone on with or undone.
  *
  * @throws {UsageError} where another process has just begun one.
  */
 export async function beginMigration(source: string, startedAt: Date): Promise<Migration> {
   const last = await lastMigration()
+  if (last && last.state !== 'done') throw justBegun()
   const begun: Migration = { _id: (last?._id ?? 0) + 1, state: 'running', holder: self, source, startedAt }
   try {
     await (await migrations.open()).insertOne(begun)
     return begun
   } catch (error) {
-    if (isDuplicateKey(error)) throw new UsageError('another migration has just begun')
+    if (isDuplicateKey(error)) throw justBegun()
     throw error
   }
+}
+
+function justBegun(): UsageError {
+  return new UsageError('another migration has just begun')
 }
 
 /**
@@ -68,12 +75,5 @@ export async function finishMigration(
 
 /** Of a process elsewhere nothing is known. */
 function isGone({ host, pid }: typeof self): boolean {
-  if (host !== self.host) return false
-  if (pid === self.pid) return true
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  return host === self.host && (pid === self.pid || !isRunning(pid))
 }

@@ -1,9 +1,13 @@
 import { boundFreeForm, type KeptPair } from '../../lib/domain/free-form.js'
 import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
 import { ProjectId, PropertyInfo, Settings, type WidgetConfig } from '../../lib/domain/widget-configs.js'
+import { readDomains } from './config-domains.js'
 import { type LegacyRow, leftOver, stableId, timesOf, UnusableRow } from './legacy-values.js'
 
-const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
+/** The settings that are taken as their form would take them, or not at all. */
+const SETTINGS = (Object.keys(Settings.shape) as (keyof Settings)[]).filter(
+  field => field !== 'domains' && field !== 'propertyInfo',
+)
 
 /**
  * A widget's configuration of the old store: what its form would accept today, and the rest beside it.
@@ -14,11 +18,15 @@ export function configOfRow(row: LegacyRow): WidgetConfig {
   const projectId = ProjectId.safeParse(row.projectId)
   if (!projectId.success) throw new UnusableRow('it names no project')
   const { propertyInfo, kept } = readPropertyInfo(row.propertyInfo)
-  const accepted = SETTINGS.filter(field => field !== 'propertyInfo').flatMap(field => {
+  const accepted = SETTINGS.flatMap(field => {
     const { success, data } = WidgetConfigInput.shape[field].safeParse(row[field])
     return success && data !== undefined ? [[field, data] as const] : []
   })
-  const settings = { domains: [], ...Object.fromEntries(accepted), ...(propertyInfo && { propertyInfo }) }
+  const settings = {
+    domains: readDomains(row.domains),
+    ...Object.fromEntries(accepted),
+    ...(propertyInfo && { propertyInfo }),
+  }
   const times = timesOf(row)
   const legacy = [
     ...kept,

@@ -9,6 +9,7 @@ import { addToCounters } from './count-imports.js'
 import { type Import, importFile } from './import-file.js'
 import { legacyFiles } from './legacy-files.js'
 import { linkLeads } from './link-leads.js'
+import { linkStoredSessions } from './link-sessions.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const MAX_REPORTED = 20
@@ -58,6 +59,12 @@ export async function importAll(run: ImportAll): Promise<Imported> {
 
 async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin']): Promise<Tally> {
   const { kind, path, sizeBytes } = file
+  const expiredUntil = await kind.findExpiredUntil?.(run.now)
+  if (expiredUntil)
+    console.error(
+      `Of the ${kind.name} until ${expiredUntil.toISOString()}, which were imported before, some have expired since: ` +
+        'they are counted already and stay out.',
+    )
   const progress = startProgress(kind.name)
   const leftOut = new LeftOut(kind.file)
   try {
@@ -66,6 +73,7 @@ async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin'
       sizeBytes,
       begin,
       expiresAt: expiryOf(run.unfinished?.startedAt ?? run.now),
+      expiredUntil,
       salvage: run.salvage,
       signal: run.signal,
       progress,
@@ -82,6 +90,7 @@ async function importOne(file: SourceFile, run: ImportAll, begin: Import['begin'
 async function finish(migration: Migration, signal: AbortSignal): Promise<void> {
   console.error('Linking leads to the first of their person …')
   await linkLeads(migration._id, signal)
+  await linkStoredSessions(signal)
   signal.throwIfAborted()
   console.error('Counting …')
   await addToCounters(migration._id)

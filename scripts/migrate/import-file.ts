@@ -19,11 +19,13 @@ export interface Import {
   sizeBytes: number
   begin: Storing['begin']
   expiresAt: Date | undefined
+  /** What was received until then was imported before and has expired since. */
+  expiredUntil: Date | undefined
   /** Stop quietly where the file is damaged. */
   salvage: boolean
   signal: AbortSignal
   progress: Progress
-  /** A row that could not be imported, or says nothing. */
+  /** A row that could not be imported as it is, or says nothing. */
   report(position: number, reason: string): void
 }
 
@@ -49,18 +51,24 @@ export async function importFile(kind: ImportKind, { path, ...run }: Import): Pr
       // A second run finds everything there already: asking is cheaper than being refused.
       lookFirst: !wasNew || run.begin === undefined,
     })
-    wasNew = written > 0
-    tally.written += written
+    wasNew = written.length > 0
+    tally.written += written.length
     tally.skipped += skipped
+    for (const item of written) {
+      const remark = kind.remarkOn?.(item)
+      if (remark) run.report(item.position, remark)
+    }
     for (const { item, reason } of failed) fail(item.position, reason)
     run.progress.report(tally.scanned, end / run.sizeBytes)
   }
 
   async function send(rows: Row[], end: number): Promise<void> {
     tally.scanned += rows.length
-    const { items, empty } = await prepare(kind, rows, run.expiresAt, fail)
+    const prepared = await prepare(kind, rows, run.expiresAt, fail)
+    const { empty } = prepared
+    const items = prepared.items.filter(item => !hasExpired(item, run.expiredUntil))
     for (const position of empty) run.report(position, 'null: there is nothing in it')
-    tally.skipped += empty.length
+    tally.skipped += empty.length + prepared.items.length - items.length
     await storing
     run.signal.throwIfAborted()
     storing = store(items, end)
@@ -130,6 +138,11 @@ export async function prepare(
     }
   })
   return { items, empty }
+}
+
+/** Whether a row is among those that were imported before and have expired since. */
+export function hasExpired({ document }: Item, expiredUntil: Date | undefined): boolean {
+  return expiredUntil !== undefined && document.receivedAt <= expiredUntil
 }
 
 /** Asked anew for every bulk: a project that changes hands meanwhile is its new owner's. */

@@ -19,9 +19,6 @@ export interface Item {
   document: ImportedDocument
 }
 
-/** What there is already of a document that is to be stored. */
-export type Stored = ImportedDocument
-
 /** One file of the old store, and what its rows become. */
 export interface ImportKind {
   /** What the rows are, for people. */
@@ -34,13 +31,19 @@ export interface ImportKind {
   projectOf?(row: LegacyRow): string
   /** @throws {UnusableRow} */
   documentOf(row: LegacyRow, project: ProjectFacts, expiresAt: Date | undefined): ImportedDocument
+  /** Until when, by `receivedAt`, what was imported has expired since: such rows are not imported again. */
+  findExpiredUntil?(now: Date): Promise<Date | undefined>
   /** The field that says which document it is, where that is not `_id`. */
   identity?: string
   /** Fills in what is found in the database, just before the documents are stored there. */
   complete?(items: readonly Item[]): Promise<void>
+  /** What a person has to know of a document that was stored, if anything. */
+  remarkOn?(item: Item): string | undefined
   /**
-   * The document in another form, where it cannot be stored as it is: `stored` is what has its identity; without one,
-   * another document has something that must be unique. Undefined where `stored` is the row itself.
+   * The document in another form, where it cannot be stored as it is: `stored` is what has its identity, with the
+   * fields that are `compared`; without one, another document has something that must be unique. Undefined where
+   * `stored` is the row itself.
    */
-  alternative?(item: Item, stored: Stored | undefined): ImportedDocument | undefined
+  alternative?(item: Item, stored: ImportedDocument | undefined): ImportedDocument | undefined
+  compared?: readonly string[]
 }

@@ -1,10 +1,13 @@
 import { chatSessions } from '../../lib/domain/chat-sessions.js'
 import { events } from '../../lib/domain/events.js'
 import { leads } from '../../lib/domain/leads.js'
+import type { Message } from '../../lib/domain/messages.js'
 import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { dropTakenDomains, remarkOnDomains } from './config-domains.js'
 import { configOfRow } from './config-rows.js'
 import { eventOfRow } from './event-rows.js'
-import type { ImportKind } from './import-kind.js'
+import { findExpiredUntil } from './expired-events.js'
+import type { ImportedDocument, ImportKind } from './import-kind.js'
 import { leadIdOf, leadOfRow, projectOfRow } from './lead-rows.js'
 import { stableId, withLegacy } from './legacy-values.js'
 import { linkSessions } from './link-sessions.js'
@@ -19,16 +22,8 @@ export const legacyFiles: readonly ImportKind[] = [
     collection: widgetConfigs,
     identity: 'projectId',
     documentOf: row => configOfRow(row),
-    // A domain that another project has stays its own.
-    alternative({ document }, stored) {
-      const { domains, metadata } = document
-      if (stored || domains.length === 0) return undefined
-      return {
-        ...document,
-        domains: [],
-        metadata: withLegacy(metadata ?? {}, [{ key: 'domains', value: domains }]),
-      }
-    },
+    complete: dropTakenDomains,
+    remarkOn: remarkOnDomains,
   },
   {
     name: 'leads',
@@ -37,10 +32,10 @@ export const legacyFiles: readonly ImportKind[] = [
     collection: leads,
     projectOf: projectOfRow,
     documentOf: leadOfRow,
+    compared: ['createdAt', 'phone', 'phoneRaw'],
     // Two leads under one id: the first in the file has it, since chats mean one of them at most.
     alternative({ row, document }, stored) {
-      const isAnother = stored && stored.createdAt.getTime() !== document.createdAt.getTime()
-      return isAnother && document._id.equals(leadIdOf(row.id))
+      return stored && isAnotherLead(document, stored) && document._id.equals(leadIdOf(row.id))
         ? { ...document, _id: stableId('lead row', row) }
         : undefined
     },
@@ -53,10 +48,17 @@ export const legacyFiles: readonly ImportKind[] = [
     projectOf: projectOfRow,
     documentOf: sessionOfRow,
     complete: linkSessions,
-    // A session id that another chat of the microsite has.
-    alternative({ document }, stored) {
+    compared: ['conversation.text', 'revision'],
+    // Two chats under one id, or a session id that another chat of the microsite has.
+    alternative({ row, document }, stored) {
       const { _id, sessionId, metadata } = document
-      if (stored || sessionId === _id.toHexString()) return undefined
+      const isUnnamed = sessionId === _id.toHexString()
+      if (stored) {
+        const ownId = stableId('session row', row)
+        if (_id.equals(ownId) || !isAnotherChat(document, stored)) return undefined
+        return { ...document, _id: ownId, ...(isUnnamed && { sessionId: ownId.toHexString() }) }
+      }
+      if (isUnnamed) return undefined
       const kept = [{ key: 'sessionId', value: sessionId }]
       return { ...document, sessionId: _id.toHexString(), metadata: withLegacy(metadata, kept) }
     },
@@ -67,5 +69,28 @@ export const legacyFiles: readonly ImportKind[] = [
     list: 'events',
     collection: events,
     documentOf: (row, _project, expiresAt) => eventOfRow(row, expiresAt),
+    findExpiredUntil,
   },
 ]
+
+/** Another time, or another phone; whatever country its project has by now, a phone ends in the same digits. */
+function isAnotherLead(document: ImportedDocument, stored: ImportedDocument): boolean {
+  return (
+    document.createdAt.getTime() !== stored.createdAt.getTime() || lastDigits(document) !== lastDigits(stored)
+  )
+}
+
+function lastDigits({ phone, phoneRaw }: ImportedDocument): string {
+  return String(phone ?? phoneRaw ?? '')
+    .replace(/\D/g, '')
+    .slice(-6)
+}
+
+/** Other messages; where a visitor went on with the stored chat since, its row does not say the same any more. */
+function isAnotherChat({ conversation }: ImportedDocument, stored: ImportedDocument): boolean {
+  return stored.revision === undefined && textsOf(conversation) !== textsOf(stored.conversation)
+}
+
+function textsOf(conversation: readonly Message[]): string {
+  return JSON.stringify(conversation.map(({ text }) => text))
+}

@@ -1,18 +1,18 @@
 import type { ObjectId } from 'mongodb'
-import type { ChatSession } from '../../lib/domain/chat-sessions.js'
-import type { Lead } from '../../lib/domain/leads.js'
-import { leads } from '../../lib/domain/leads.js'
+import { type ChatSession, chatSessions } from '../../lib/domain/chat-sessions.js'
+import type { KeptPair } from '../../lib/domain/free-form.js'
+import { type Lead, leads } from '../../lib/domain/leads.js'
 import type { Item } from './import-kind.js'
 import { hasId, leadIdOf } from './lead-rows.js'
-import { withLegacy } from './legacy-values.js'
 
 /** A chat is stored along with its lead: further apart than this, in milliseconds, they are not each other's. */
 const NEAR_MS = 5 * 60 * 1000
 
+const CHUNK = 500
+
 /**
  * Points chats at their leads. A `leadId` is that of the old store; where there is none, its lead had no id either, and
- * is the only such one of that phone on that microsite at that time. A lead that is not there is remembered under
- * `metadata.legacy`.
+ * is the only such one of that phone on that microsite at that time.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
@@ -23,12 +23,69 @@ export async function linkSessions(items: readonly Item[]): Promise<void> {
   for (const { row, document } of named) {
     const leadId = leadIdOf(row.leadId)
     if (known.has(leadId.toHexString())) document.leadId = leadId
-    else document.metadata = withLegacy(document.metadata, [{ key: 'leadId', value: row.leadId }])
   }
   for (const { document } of unnamed) {
     const leadId = onlyLeadOf(document as ChatSession, candidates)
     if (leadId) document.leadId = leadId
   }
+}
+
+/**
+ * Points chats that were imported before their leads at them: a damaged file of leads may have been mended since. May
+ * be repeated.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ * @throws {Interrupted} between two bulks.
+ */
+export async function linkStoredSessions(signal: AbortSignal): Promise<void> {
+  const all = await chatSessions.open()
+  const unlinked = all.find(
+    { migration: { $exists: true }, leadId: { $exists: false } },
+    { projection: { phone: 1, microsite: 1, createdAt: 1, 'metadata.legacy': 1 } },
+  )
+  let items: Item[] = []
+  async function link(): Promise<void> {
+    signal.throwIfAborted()
+    await linkSessions(items)
+    const links = items.flatMap(({ document: { _id, leadId } }) =>
+      leadId ? [{ updateOne: { filter: { _id }, update: { $set: { leadId } } } }] : [],
+    )
+    if (links.length > 0) await all.bulkWrite(links, { ordered: false })
+    items = []
+  }
+  for await (const document of unlinked) {
+    const legacy = document.metadata?.legacy as KeptPair[] | undefined
+    const leadId = legacy?.find(({ key }) => key === 'leadId')?.value
+    items.push({ row: { leadId }, position: 0, document })
+    if (items.length === CHUNK) await link()
+  }
+  await link()
+}
+
+/**
+ * Undoes what points imported chats at the leads of a migration that did not bring them. Returns how many there were.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function unlinkSessions(migration: number): Promise<number> {
+  const all = await chatSessions.open()
+  const brought = (await leads.open()).find({ migration }, { projection: { _id: 1 } })
+  let unlinked = 0
+  let ids: ObjectId[] = []
+  async function unlink(): Promise<void> {
+    const { modifiedCount } = await all.updateMany(
+      { leadId: { $in: ids }, migration: { $exists: true, $ne: migration } },
+      { $unset: { leadId: '' } },
+    )
+    unlinked += modifiedCount
+    ids = []
+  }
+  for await (const { _id } of brought) {
+    ids.push(_id)
+    if (ids.length === CHUNK) await unlink()
+  }
+  await unlink()
+  return unlinked
 }
 
 function isNamed(leadId: unknown): boolean {

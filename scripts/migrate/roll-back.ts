@@ -1,8 +1,10 @@
+import type { Filter } from 'mongodb'
 import { database } from '../../lib/db/client.js'
 import { type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
 import { type Lead, leads } from '../../lib/domain/leads.js'
 import { type Migration, migrations } from '../../lib/domain/migrations.js'
 import { legacyFiles } from './legacy-files.js'
+import { unlinkSessions } from './link-sessions.js'
 import { linkSurvivors } from './link-survivors.js'
 
 /** How many documents a migration brought, by what they are. */
@@ -49,6 +51,7 @@ export async function rollBack(
   await step('daily counters', () => takeFromCounters(migration))
   await step('leads from before', () => restoreHeads(migration))
   await step('leads captured since', () => linkSurvivors(migration))
+  await step('chats from before', () => unlinkSessions(migration))
   for (const { name, collection } of legacyFiles.toReversed())
     await step(name, async () => {
       const stored = (await database()).collection(collection.name)
@@ -90,33 +93,42 @@ async function takeFrom(counter: EventCount, migration: number): Promise<boolean
 /** Leaves the heads that were there before with the submissions that they had, and those captured since. */
 async function restoreHeads(migration: number): Promise<number> {
   const all = await leads.open()
-  const changed = all.find({ 'imports.migration': migration })
   let restored = 0
-  for await (const head of changed) {
-    const { imports = [] } = head
-    const before = imports.find(imported => imported.migration === migration)
-    const rest = imports.filter(imported => imported.migration !== migration)
-    const { submissions, lastSeenAt } = await submissionsWithout(migration, head, before ?? {})
-    const set = {
-      ...(submissions !== undefined && { submissions }),
-      ...(lastSeenAt && { lastSeenAt }),
-      ...(rest.length > 0 && { imports: rest }),
-    }
-    const unset = {
-      ...(submissions === undefined && { submissions: '' as const }),
-      ...(!lastSeenAt && { lastSeenAt: '' as const }),
-      ...(rest.length === 0 && { imports: '' as const }),
-    }
-    await all.updateOne(
-      { _id: head._id },
-      {
-        ...(Object.keys(set).length > 0 && { $set: set }),
-        ...(Object.keys(unset).length > 0 && { $unset: unset }),
-      },
-    )
-    restored += 1
+  // Once more where a lead was captured while its head was written.
+  for (let isComplete = false; !isComplete; ) {
+    isComplete = true
+    for await (const head of all.find({ 'imports.migration': migration }))
+      if (await restoreHead(head, migration)) restored += 1
+      else isComplete = false
   }
   return restored
+}
+
+async function restoreHead(head: Lead, migration: number): Promise<boolean> {
+  const { imports = [] } = head
+  const before = imports.find(imported => imported.migration === migration)
+  const rest = imports.filter(imported => imported.migration !== migration)
+  const { submissions, lastSeenAt } = await submissionsWithout(migration, head, before ?? {})
+  const set = {
+    ...(submissions !== undefined && { submissions }),
+    ...(lastSeenAt && { lastSeenAt }),
+    ...(rest.length > 0 && { imports: rest }),
+  }
+  const unset = {
+    ...(submissions === undefined && { submissions: '' as const }),
+    ...(!lastSeenAt && { lastSeenAt: '' as const }),
+    ...(rest.length === 0 && { imports: '' as const }),
+  }
+  const asRead = {
+    _id: head._id,
+    submissions: head.submissions ?? null,
+    lastSeenAt: head.lastSeenAt ?? null,
+  } as Filter<Lead>
+  const { matchedCount } = await (await leads.open()).updateOne(asRead, {
+    ...(Object.keys(set).length > 0 && { $set: set }),
+    ...(Object.keys(unset).length > 0 && { $unset: unset }),
+  })
+  return matchedCount === 1
 }
 
 type Submissions = { submissions?: number | undefined; lastSeenAt?: Date | undefined }

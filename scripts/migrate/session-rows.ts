@@ -14,7 +14,10 @@ import {
   withLegacy,
 } from './legacy-values.js'
 
-/** A chat of the old store; whose lead it is, is found by `linkSessions`. */
+/**
+ * A chat of the old store; whose lead it is, is found by `linkSessions`. The `leadId` of the old store is kept: that
+ * lead may be imported later, or its import be undone.
+ */
 export function sessionOfRow(row: LegacyRow, project: ProjectFacts): ChatSession {
   const { sessionId: given, ...input } = ChatSessionInput.partial({ sessionId: true }).parse({
     ...row,
@@ -37,7 +40,7 @@ export function sessionOfRow(row: LegacyRow, project: ProjectFacts): ChatSession
   const kept = [
     ...keptMetadata,
     ...keptConversation,
-    ...leftOver(row, { ...said, metadata: true, conversation: true, leadId: true }),
+    ...leftOver(row, { ...said, metadata: true, conversation: true }),
   ]
   const { createdAt, updatedAt, ...first } = said
   return {

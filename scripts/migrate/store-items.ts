@@ -1,11 +1,12 @@
 import type { Collection } from 'mongodb'
 import { database } from '../../lib/db/client.js'
 import { onlyDuplicates } from '../../lib/db/errors.js'
-import type { ImportedDocument, ImportKind, Item, Stored } from './import-kind.js'
+import type { ImportedDocument, ImportKind, Item } from './import-kind.js'
 
 /** What became of some rows. */
 export interface Outcome {
-  written: number
+  /** In a dry run: what would be. */
+  written: Item[]
   skipped: number
   failed: { item: Item; reason: string }[]
 }
@@ -29,15 +30,16 @@ export async function storeItems(
   items: readonly Item[],
   storing: Storing,
 ): Promise<Outcome> {
-  const outcome: Outcome = { written: 0, skipped: 0, failed: [] }
+  const outcome: Outcome = { written: [], skipped: 0, failed: [] }
   let waiting = items
-  // What cannot be stored as it is is tried in another form, of which there is one at most.
+  // What cannot be stored as it is is tried in another form, of which there are two at most.
   for (let form = 1; waiting.length > 0; form++) {
     const sorted = new Sorted(kind, waiting)
     if (storing.lookFirst || form > 1) sorted.meet(await findStored(kind, sorted.fresh))
     if (sorted.fresh.length > 0) {
+      await kind.complete?.(sorted.fresh)
       if (storing.begin) await insert(kind, sorted, await storing.begin())
-      outcome.written += sorted.fresh.length
+      outcome.written.push(...sorted.fresh)
     }
     outcome.skipped += sorted.skipped
     outcome.failed.push(...sorted.failed)
@@ -58,7 +60,7 @@ class Sorted {
     private readonly kind: ImportKind,
     items: readonly Item[],
   ) {
-    const seen = new Map<string, Stored>()
+    const seen = new Map<string, ImportedDocument>()
     for (const item of items) {
       const key = identityOf(kind, item.document)
       const earlier = seen.get(key)
@@ -71,7 +73,7 @@ class Sorted {
   }
 
   /** Takes out what is stored already. */
-  meet(stored: ReadonlyMap<string, Stored>): void {
+  meet(stored: ReadonlyMap<string, ImportedDocument>): void {
     const fresh = this.fresh
     this.fresh = []
     for (const item of fresh) {
@@ -82,13 +84,13 @@ class Sorted {
   }
 
   /** Takes out what a unique index refused. */
-  refuse(refused: readonly Item[], stored: ReadonlyMap<string, Stored>): void {
+  refuse(refused: readonly Item[], stored: ReadonlyMap<string, ImportedDocument>): void {
     const gone = new Set(refused)
     this.fresh = this.fresh.filter(item => !gone.has(item))
     for (const item of refused) this.settle(item, stored.get(identityOf(this.kind, item.document)))
   }
 
-  private settle(item: Item, stored: Stored | undefined): void {
+  private settle(item: Item, stored: ImportedDocument | undefined): void {
     const document = this.kind.alternative?.(item, stored)
     if (document) this.another.push({ ...item, document })
     else if (stored) this.skipped += 1
@@ -98,10 +100,11 @@ class Sorted {
 
 async function insert(kind: ImportKind, sorted: Sorted, migration: number): Promise<void> {
   const { fresh } = sorted
-  await kind.complete?.(fresh)
   const documents = fresh.map(({ document }) => ({ ...document, migration }))
+  // What must be unique is refused by them.
+  await kind.collection.ensureIndexes()
   try {
-    await (await openCollection(kind)).insertMany(documents, { ordered: false })
+    await (await open(kind)).insertMany(documents, { ordered: false })
   } catch (error) {
     if (!onlyDuplicates(error)) throw error
     const refused = [error.writeErrors].flat().flatMap(({ index }) => fresh[index] ?? [])
@@ -110,11 +113,11 @@ async function insert(kind: ImportKind, sorted: Sorted, migration: number): Prom
 }
 
 /** What is stored of these, by identity. */
-export async function findStored(kind: ImportKind, items: readonly Item[]): Promise<Map<string, Stored>> {
+async function findStored(kind: ImportKind, items: readonly Item[]): Promise<Map<string, ImportedDocument>> {
   const field = kind.identity ?? '_id'
-  const found = (await openCollection(kind)).find(
+  const found = (await open(kind)).find(
     { [field]: { $in: items.map(({ document }) => document[field]) } },
-    { projection: { createdAt: 1, [field]: 1 } },
+    { projection: Object.fromEntries([field, ...(kind.compared ?? [])].map(name => [name, 1])) },
   )
   return new Map((await found.toArray()).map(document => [identityOf(kind, document), document]))
 }
@@ -123,8 +126,6 @@ function identityOf({ identity = '_id' }: ImportKind, document: ImportedDocument
   return String(document[identity])
 }
 
-/** The collection, with its unique indexes. */
-async function openCollection({ collection }: ImportKind): Promise<Collection<ImportedDocument>> {
-  await collection.ensureIndexes()
+async function open({ collection }: ImportKind): Promise<Collection<ImportedDocument>> {
   return (await database()).collection<ImportedDocument>(collection.name)
 }

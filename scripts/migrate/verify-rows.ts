@@ -3,7 +3,7 @@ import { database } from '../../lib/db/client.js'
 import type { Progress } from '../support/progress.js'
 import { lastMigration } from './batches.js'
 import type { SourceFile } from './check-files.js'
-import { chunks, prepare } from './import-file.js'
+import { chunks, hasExpired, prepare } from './import-file.js'
 import type { ImportedDocument, ImportKind, Item } from './import-kind.js'
 import { CorruptFile } from './json-rows.js'
 
@@ -29,6 +29,8 @@ export interface VerifiedFile {
   unusable: number
   found: number
   missing: number
+  /** Not there any more, since they were kept for a limited time. */
+  expired: number
   compared: number
   differing: number
   /** Not compared: somebody has changed the document since. */
@@ -46,10 +48,12 @@ export async function verifyFile(
     unusable: 0,
     found: 0,
     missing: 0,
+    expired: 0,
     compared: 0,
     differing: 0,
     changedSince: 0,
   }
+  const expiredUntil = await kind.findExpiredUntil?.(new Date())
   const migration = await lastMigration()
   const since = migration?.finishedAt ?? migration?.startedAt ?? new Date()
   const note = ({ position, document }: Item, fields: string[]) => {
@@ -71,8 +75,9 @@ export async function verifyFile(
       verified.empty += empty.length
       for (const item of items) {
         const isFound = there.has(String(item.document[kind.identity ?? '_id']))
-        verified[isFound ? 'found' : 'missing'] += 1
-        if (!isFound) note(item, [])
+        const state = isFound ? 'found' : hasExpired(item, expiredUntil) ? 'expired' : 'missing'
+        verified[state] += 1
+        if (state === 'missing') note(item, [])
       }
       for (const item of sample) {
         const stored = documents.get(String(item.document[kind.identity ?? '_id']))
@@ -110,17 +115,24 @@ async function find(
   return new Map((await found.toArray()).map(document => [String(document[identity]), document]))
 }
 
-/** The fields in which neither form of a row's document is what is stored. */
+/** The fields in which no form of a row's document is what is stored. */
 async function differingFields(kind: ImportKind, item: Item, stored: ImportedDocument): Promise<string[]> {
+  const fields = fieldsOfNoForm(kind, item, stored)
+  if (fields.length === 0) return fields
+  // A row under an id that an earlier row has: it is stored under one of its own.
+  const document = kind.alternative?.(item, stored)
+  if (!document) return fields
+  const underOwnId = { ...item, document }
+  const own = (await find(kind, [underOwnId], true)).get(String(document._id))
+  return own ? fieldsOfNoForm(kind, underOwnId, own) : fields
+}
+
+/** The fields that differ from what is stored, where it is no other form of the document under the same id. */
+function fieldsOfNoForm(kind: ImportKind, item: Item, stored: ImportedDocument): string[] {
   const fields = fieldsThatDiffer(item.document, stored)
   if (fields.length === 0) return fields
   const other = kind.alternative?.(item, undefined)
-  if (other && fieldsThatDiffer(other, stored).length === 0) return []
-  // A row under an id that an earlier row has: it is stored under one of its own.
-  const ownId = kind.alternative?.(item, stored)
-  if (!ownId) return fields
-  const own = (await find(kind, [{ ...item, document: ownId }], true)).get(String(ownId._id))
-  return own ? fieldsThatDiffer(ownId, own) : fields
+  return other && fieldsThatDiffer(other, stored).length === 0 ? [] : fields
 }
 
 /** A project may have changed hands since, and an event is kept from its import on. */

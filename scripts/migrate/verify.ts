@@ -60,10 +60,14 @@ function filesTable(verified: Readonly<Record<string, VerifiedFile>>): string {
     file.empty + file.unusable,
     file.found,
     file.missing,
+    file.expired,
     file.compared,
     file.differing,
   ])
-  return tableOf(['', 'rows', 'without document', 'found', 'missing', 'compared', 'differing'], rows)
+  return tableOf(
+    ['', 'rows', 'without document', 'found', 'missing', 'expired', 'compared', 'differing'],
+    rows,
+  )
 }
 
 /** `sessionsOfALead` as `sessions of a lead`. */

@@ -36,13 +36,13 @@ export async function makeWidget(site: Site, owner: User, seed: number, since: D
   return findProject(projectId)
 }
 
-/** Records what the widget sends of the visits of one day: it was shown, and a chat begun. Returns how many events. */
+/** Records what the widget sends of the visits of one day: it was shown, and a chat begun. */
 export async function recordVisits(
   visits: readonly Visit[],
   { projectId }: Project,
   seed: number,
   endOfDay: Date,
-): Promise<number> {
+): Promise<void> {
   const events = visits.flatMap(({ id, at, started }): EventInput[] => {
     const event = { projectId, microsite: projectId, payload: { [MARK]: seed } }
     const shown = { ...event, type: 'chat_shown', id: `${id}-shown`, at: at.toISOString() }
@@ -61,7 +61,6 @@ export async function recordVisits(
   for (let i = 0; i < events.length; i += MAX_BATCH)
     await recordEvents(events.slice(i, i + MAX_BATCH), request)
   await Promise.all(counting)
-  return events.length
 }
 
 /** Stores the lead or the chat that a visit left, and what became of it until some time. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { MongoClient } from 'mongodb'
 import { closeDatabase, databaseNameOf, waitForDatabaseAs } from '../../lib/db/client.js'
+import { ensureIndexesOnOpen } from '../../lib/db/collection.js'
 import { readSettings } from '../dev/settings.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags, Typed } from './command.js'
@@ -32,7 +33,7 @@ export interface Target {
 /**
  * Works on the database that `MONGO_URI` names, else on the embedded one of `DATA_DIRECTORY`: the running one if
  * there is one, else one that is opened for the while. The product's own connection leads there, from its first
- * use on.
+ * use on, and makes no index before `mayWrite`.
  *
  * @param elsewhere an address to work on instead.
  * @throws {Error} naming the database where it cannot be reached.
@@ -47,6 +48,7 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>, elsewh
   Object.assign(process.env, variables, { MONGO_URI: opened.uri })
   delete process.env.MONGODB_URI
   waitForDatabaseAs('script')
+  ensureIndexesOnOpen(false)
   try {
     const target = describeTarget(opened.uri)
     return await work(target).catch((error: { code?: unknown; cause?: unknown }) => {
@@ -57,6 +59,7 @@ export async function withTarget<T>(work: (target: Target) => Promise<T>, elsewh
   } finally {
     await closeDatabase()
     waitForDatabaseAs('request')
+    ensureIndexesOnOpen(true)
     await opened.close()
   }
 }
@@ -81,14 +84,13 @@ export function describeTarget(uri: string): Target {
  * @throws {UsageError} when the name is not given or another.
  */
 export async function mayWrite(target: Target, typed: Typed, deletes = false): Promise<boolean> {
-  if (typed.has('apply')) await confirmWrite(target, typed.text('yes'), deletes)
-  else announceDryRun(target, '--apply writes.')
-  return typed.has('apply')
-}
-
-/** Says that nothing is written, and what writes. */
-export function announceDryRun(target: Target, hint: string): void {
-  console.error(`Dry run on ${target.description}: nothing is written. ${hint}`)
+  if (!typed.has('apply')) {
+    console.error(`Dry run on ${target.description}: nothing is written. --apply writes.`)
+    return false
+  }
+  await confirmWrite(target, typed.text('yes'), deletes)
+  ensureIndexesOnOpen(true)
+  return true
 }
 
 /**
@@ -97,7 +99,7 @@ export function announceDryRun(target: Target, hint: string): void {
  *
  * @throws {UsageError} when the name is not given or another.
  */
-export async function confirmWrite(target: Target, yes: string | undefined, deletes = false): Promise<void> {
+async function confirmWrite(target: Target, yes: string | undefined, deletes = false): Promise<void> {
   console.error(`Writing to ${target.description}.`)
   if ((target.local && !deletes) || yes === target.databaseName) return
   if (yes !== undefined) throw new UsageError(`--yes says ${yes}, but the database is ${target.databaseName}`)
@@ -111,13 +113,16 @@ export async function confirmWrite(target: Target, yes: string | undefined, dele
 
 /**
  * Opens the database of a directory, or finds the server that has it open. The lock decides, not the address that
- * a server leaves beside it: one that was killed leaves it behind, for a port that may be anybody's by now.
+ * a server leaves beside it: one that was killed leaves it behind, for a port that may be anybody's by now. Where the
+ * directory cannot be opened for another reason, nobody has it, and that address is nobody's.
  */
 async function openEmbedded(dataDirectory: string): Promise<{ uri: string; close(): Promise<void> }> {
   const { serveDirectory } = await import('../embedded-db/serve-directory.js')
+  const { DirectoryInUse } = await import('../embedded-db/durable/lock-file.js')
   try {
     return await serveDirectory({ directory: dataDirectory })
   } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error
     const uri = (await readFile(join(dataDirectory, 'db.uri'), 'utf8').catch(() => '')).trim()
     if (uri === '' || !(await answers(uri))) throw error
     return { uri, close: async () => {} }

@@ -228,6 +228,30 @@ describe('compaction', () => {
     expect(await idsOf((await reopened(directory)).rows)).toEqual([1, 2])
   })
 
+  it('a crash before the next journal is begun may tear the write at the end of this one', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const directory = await dataDirectory()
+    const { rows, end } = await begin({ directory })
+    await rows.insertOne({ _id: 1 })
+    await end()
+    const path = join(directory, 'journal-0')
+    const { size } = await stat(path)
+    await appendFile(path, (await readFile(path)).subarray(0, size - 1))
+    const torn = await readFile(path)
+    await writeFile(join(directory, 'journal-1'), '')
+
+    const second = await reopened(directory)
+    await second.rows.insertOne({ _id: 2 })
+    await second.end()
+    const third = await reopened(directory)
+    expect(await idsOf(third.rows)).toEqual([1, 2])
+    await third.end()
+
+    // A torn end before a journal that holds changes is damage.
+    await writeFile(path, torn)
+    await expect(startEmbeddedDb({ directory })).rejects.toThrow('journal-0 is damaged')
+  })
+
   it('refuses a snapshot that is not whole', async () => {
     const directory = await dataDirectory()
     const { rows, end } = await begin({ directory, compactAfterBytes: 100 })

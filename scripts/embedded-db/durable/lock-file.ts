@@ -1,6 +1,17 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+/** A directory that another process has, or this one already. */
+export class DirectoryInUse extends Error {
+  override readonly name = 'DirectoryInUse'
+
+  constructor(directory: string, pid: number) {
+    super(
+      `${directory} is in use by process ${pid}: one process a directory. Stop that one, or choose another directory`,
+    )
+  }
+}
+
 interface Holder {
   pid: number
   /** When the process started, so that another process with a used-again pid is not taken for it. */
@@ -12,11 +23,13 @@ const held = new Set<string>()
 
 /**
  * Takes a directory for this process and gives back what releases it. A lock left by a process that is gone is taken
- * over. Throws, naming the process, where another one has it.
+ * over.
+ *
+ * @throws {DirectoryInUse} naming the process that has it.
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, 'lock')
-  if (held.has(path)) throw taken(directory, process.pid)
+  if (held.has(path)) throw new DirectoryInUse(directory, process.pid)
   held.add(path)
   try {
     await take(directory, path)
@@ -38,7 +51,7 @@ async function take(directory: string, path: string): Promise<void> {
       // A link is made whole or not at all, and never over a file that is there.
       if (await link(own, path).then(() => true, isThere)) return
       const holder = await readHolder(path)
-      if (holder && (await isRunning(holder))) throw taken(directory, holder.pid)
+      if (holder && (await isRunning(holder))) throw new DirectoryInUse(directory, holder.pid)
       await moveAside(path, `${path}.stale.${process.pid}`, holder)
     }
   } finally {
@@ -89,10 +102,4 @@ async function startOf(pid: number): Promise<string> {
   } catch {
     return ''
   }
-}
-
-function taken(directory: string, pid: number): Error {
-  return new Error(
-    `${directory} is in use by process ${pid}: one process a directory. Stop that one, or choose another directory`,
-  )
 }

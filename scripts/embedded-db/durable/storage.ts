@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ChangeLog } from '../change-log.js'
 import { Store } from '../store.js'
@@ -142,11 +142,12 @@ async function restore(directory: string, store: Store): Promise<Restored> {
       await file.close()
     }
   }
+  const paths = journals.map(generation => join(directory, `journal-${generation}`))
+  // A crash during a compaction leaves the journal that was to be next, with nothing in it yet.
+  const sizes = await Promise.all(paths.map(async path => (await stat(path)).size))
+  const lastWritten = sizes.findLastIndex(size => size > 0)
   let length = 0
-  for (const generation of journals) {
-    const isLast = generation === journals.at(-1)
-    length = await replay(join(directory, `journal-${generation}`), store, isLast)
-  }
+  for (const [i, path] of paths.entries()) length = await replay(path, store, i >= lastWritten)
   store.finishRestore()
   const last = journals.at(-1)
   if (last !== undefined) return { generation: last, length, snapshotBytes }
@@ -155,7 +156,10 @@ async function restore(directory: string, store: Store): Promise<Restored> {
   return { generation, length: 0, snapshotBytes }
 }
 
-/** Makes the changes of a journal again and gives the length of what is whole. Only the last may have a torn end. */
+/**
+ * Makes the changes of a journal again and gives the length of what is whole. Only the last one with anything in it may
+ * have a torn end.
+ */
 async function replay(path: string, store: Store, mayBeTorn: boolean): Promise<number> {
   const file = await open(path, 'r+')
   try {
