@@ -25,6 +25,12 @@ export type CheckoutInput = z.infer<typeof CheckoutInput>
 export const BillingPage = z.object({ url: z.string() })
 export type BillingPage = z.infer<typeof BillingPage>
 
+/** What a checkout has to know of its request. */
+interface CheckoutRequest {
+  now: Date
+  logFailure(failure: unknown): void
+}
+
 /** How often a checkout begins anew when others of the same user come before it. */
 const MAX_ATTEMPTS = 5
 
@@ -38,15 +44,19 @@ const MAX_ATTEMPTS = 5
  * @throws {AppError} `not_configured` without a key or for a plan without a price, `conflict` when the user's other
  *   requests come before this one again and again, `unavailable` while Stripe or the database is away.
  */
-export async function startCheckout(user: User, { plan }: CheckoutInput, now: Date): Promise<BillingPage> {
+export async function startCheckout(
+  user: User,
+  { plan }: CheckoutInput,
+  request: CheckoutRequest,
+): Promise<BillingPage> {
   const { stripeSecretKey, stripePrices } = env()
   const [priceId] = stripePrices[plan]
   if (!stripeSecretKey) throw new AppError('not_configured', 'Billing is not configured on this deployment.')
   if (!priceId) throw new AppError('not_configured', `The plan ${plan} is not sold on this deployment.`)
   let replaced: string | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const customerId = await ensureCustomer(user, replaced, now)
-    const outcome = await tryCheckout(user._id, customerId, priceId, now)
+    const customerId = await ensureCustomer(user, replaced, request.now)
+    const outcome = await tryCheckout(user._id, customerId, priceId, request)
     if (outcome === 'customer gone') replaced = customerId
     else if (outcome !== 'overtaken') return { url: outcome }
   }
@@ -72,7 +82,7 @@ async function tryCheckout(
   userId: ObjectId,
   customerId: string,
   priceId: string,
-  now: Date,
+  { now, logFailure }: CheckoutRequest,
 ): Promise<string | 'customer gone' | 'overtaken'> {
   const profile = await (await userProfiles.open()).findOne({ userId })
   const previousId = profile?.subscription?.checkoutSessionId
@@ -81,7 +91,8 @@ async function tryCheckout(
   const reusable = previous?.isOpen && isSame ? previous : undefined
   if (previous?.isOpen && !reusable) await expireCheckout(previous.id)
 
-  const { unknownTo, current } = await readCustomer(customerId, now)
+  const { unknownTo, current, remarks } = await readCustomer(customerId, now)
+  for (const remark of remarks) logFailure(new Error(`Checkout: ${remark}`))
   if (unknownTo === 'us') return 'overtaken'
   if (unknownTo === 'stripe') return 'customer gone'
   if (current) {

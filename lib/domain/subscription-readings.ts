@@ -51,7 +51,9 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
     current = readings.filter(isUnderWay).sort(byWeight)[0]
     const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
     const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
-    const { fields = {}, gone = {}, remarks = [] } = chosen ? changeTo(chosen, stored) : {}
+    const { fields, gone, remarks } = chosen
+      ? changeTo(chosen, stored)
+      : changeWithout(readings, customerId, stored, now)
     const { matchedCount } = await profiles.updateOne(asFound, {
       $set: { ...fields, ...read },
       ...(Object.keys(gone).length > 0 && { $unset: gone }),
@@ -129,6 +131,31 @@ function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
     ]),
     gone: status === 'past_due' ? {} : { 'subscription.pastDueSince': '' },
     remarks: known ? [] : [`${reading.id} has no price that is configured: its plan is left as it was.`],
+  }
+}
+
+/**
+ * What becomes of a subscription that Stripe does not have of a customer whom it knows: the customer took the place of
+ * another one, and nobody is asked to pay for it any more. It lasts as long as it was paid for.
+ */
+function changeWithout(
+  readings: readonly SubscriptionReading[],
+  customerId: string,
+  stored: Subscription,
+  now: Date,
+): Change {
+  const isThere = readings.some(({ id }) => id === stored.stripeSubscriptionId)
+  if (isThere || !isRunning(stored)) return { fields: {}, gone: {}, remarks: [] }
+  const { stripeSubscriptionId, status, currentPeriodEnd = now } = stored
+  const isPaid = status !== 'past_due' && status !== 'paused'
+  return {
+    fields: {
+      'subscription.status': 'cancelled',
+      'subscription.cancelAtPeriodEnd': false,
+      'subscription.currentPeriodEnd': isPaid ? currentPeriodEnd : earlier(currentPeriodEnd, now),
+    },
+    gone: { 'subscription.pastDueSince': '' },
+    remarks: [`${customerId} does not have ${stripeSubscriptionId}: it counts as cancelled.`],
   }
 }
 

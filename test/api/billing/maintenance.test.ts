@@ -268,7 +268,11 @@ describe('an erased account', () => {
     const user = await createTestUser()
     const { startCheckout } = await import('../../../lib/domain/billing.js')
     await erasure.deleteAccount(user.user, user.password, request())
-    const { url } = await startCheckout(user.user, { plan: 'basic' }, new Date())
+    const { url } = await startCheckout(
+      user.user,
+      { plan: 'basic' },
+      { now: new Date(), logFailure: () => {} },
+    )
     const [, session = ''] = /\/pay\/(\w+)$/.exec(url) ?? []
     stripe.pay(session)
 
