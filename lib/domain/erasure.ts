@@ -165,16 +165,15 @@ async function deleteCustomers({ _id, stripeCustomers = [] }: Erasure): Promise<
  * nobody is signed in to it any more.
  */
 async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
-  await noteCustomer(userId)
   const account = await findUser(userId.toHexString())
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
   // Their turns after the calls: a post that finds no call adds no turn to it.
   const calls = await (await conversations.open()).deleteMany({ userId })
-  const [turns, profiles, keys, ended, usage, projects] = await Promise.all([
+  const [turns, profile, keys, ended, usage, projects] = await Promise.all([
     (await conversationTurns.open()).deleteMany({ userId }),
-    (await userProfiles.open()).deleteMany({ userId }),
+    eraseProfile(userId),
     (await apiKeys.open()).deleteMany({ ownerId: userId }),
     (await sessions.open()).deleteMany({ userId }),
     (await usagePeriods.open()).deleteMany({ userId }),
@@ -183,7 +182,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
   ])
   const counts = {
     users: emptied,
-    userprofiles: profiles.deletedCount,
+    userprofiles: profile,
     apikeys: keys.deletedCount,
     refreshtokens: ended.deletedCount,
     usageperiods: usage.deletedCount,
@@ -206,11 +205,21 @@ function receiptOf({ _id, requestedAt, completedAt = requestedAt, counts = {} }:
   return { receipt: _id.toHexString(), requestedAt, completedAt, counts }
 }
 
-/** Remembers whom Stripe is to forget: the profile that says so goes with the account. */
-async function noteCustomer(userId: ObjectId): Promise<void> {
-  const profile = await (await userProfiles.open()).findOne({ userId })
-  const id = profile?.subscription?.stripeCustomerId
-  if (id) await (await erasures.open()).updateOne({ _id: userId }, { $addToSet: { stripeCustomers: id } })
+/**
+ * Deletes the profile, once the erasure remembers whom Stripe is to forget: nothing else says so. A checkout may make
+ * the user a customer meanwhile: the profile goes only as it was read. Returns how many were deleted.
+ */
+async function eraseProfile(userId: ObjectId): Promise<number> {
+  const profiles = await userProfiles.open()
+  for (;;) {
+    const profile = await profiles.findOne({ userId })
+    if (!profile) return 0
+    const id = profile.subscription?.stripeCustomerId
+    if (id) await (await erasures.open()).updateOne({ _id: userId }, { $addToSet: { stripeCustomers: id } })
+    const asRead = id === undefined ? { $exists: false } : id
+    const { deletedCount } = await profiles.deleteOne({ userId, 'subscription.stripeCustomerId': asRead })
+    if (deletedCount > 0) return deletedCount
+  }
 }
 
 /** Keeps of an account only that there was one, whatever the old system stored in it. Returns how many were. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
-import { crashAfterWrites } from '../../support/failpoint.js'
+import { crashAfterWrites, pauseAfterWrites } from '../../support/failpoint.js'
 import type { FakeSubscription, StripeServer } from '../../support/stripe-server.js'
 import { createTestUser, type TestUser } from '../../support/users.js'
 import { type BillingApi, deployBilling, PRICES, sessionOf, startStripe } from './billing-api.js'
@@ -281,5 +281,27 @@ describe('an erased account', () => {
     const subscription = stripe.subscriptions.get(String(stripe.sessions.get(session)?.subscription))
     expect(subscription?.status).toBe('canceled')
     expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+  })
+
+  it('that became a customer meanwhile, at any point, is nobody’s customer', async () => {
+    const { ensureCustomer } = await import('../../../lib/domain/billing-customers.js')
+    const { changeProfile } = await import('../../../lib/domain/user-profiles.js')
+    for (let writes = 0, paused = true; paused; writes++) {
+      await emptyDatabase()
+      const user = await createTestUser()
+      await changeProfile(user.user._id, { preferences: { voiceModel: 'nova' } }, new Date())
+
+      const underWay = await pauseAfterWrites(writes, () =>
+        erasure.deleteAccount(user.user, user.password, request()),
+      )
+      const customer = await ensureCustomer(user.user, undefined, new Date())
+      await underWay.finish()
+      await Promise.all(work)
+      await erasure.finishErasures(later())
+
+      paused = underWay.paused
+      expect(stripe.customers.get(customer), `after ${writes} writes`).toMatchObject({ deleted: true })
+      expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+    }
   })
 })
