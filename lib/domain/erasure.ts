@@ -112,7 +112,8 @@ export async function deleteAccount(
 
 /**
  * Goes once more through the erasures of some time ago: what a crash interrupted is finished, and what requests
- * wrote that were under way then is erased too. Returns how many were interrupted, and how many are settled.
+ * wrote that were under way when an erasure was done is erased too, which settles it: one that was finished just now
+ * waits for the next run. Returns how many were interrupted, and how many are settled.
  *
  * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that is not settled from it, once all the others are.
@@ -122,13 +123,11 @@ export async function finishErasures(
   shouldStop: () => boolean = () => false,
 ): Promise<{ interrupted: number; settled: number }> {
   const open = await erasures.open()
-  const unsettled = open.find({
-    state: { $in: ['running', 'done'] },
-    requestedAt: { $lt: new Date(now.getTime() - GONE_THROUGH_AGAIN_MS) },
-  })
+  const before = new Date(now.getTime() - GONE_THROUGH_AGAIN_MS)
+  const unsettled = open.find({ state: { $in: ['running', 'done'] }, requestedAt: { $lt: before } })
   const finished = { interrupted: 0, settled: 0 }
   let failure: unknown
-  for await (const { _id, state } of unsettled) {
+  for await (const { _id, state, requestedAt, completedAt = requestedAt } of unsettled) {
     if (shouldStop()) break
     const erased = await eraseAccount(_id, now)
     if (state === 'running') finished.interrupted += 1
@@ -138,11 +137,12 @@ export async function finishErasures(
       failure = error
       continue
     }
-    await open.updateOne(
+    if (state === 'running' || completedAt >= before) continue
+    const { modifiedCount } = await open.updateOne(
       { _id, 'stripeCustomers.0': { $exists: false } },
       { $set: { state: 'settled' }, $unset: { stripeCustomers: '' } },
     )
-    finished.settled += 1
+    finished.settled += modifiedCount
   }
   if (failure !== undefined) throw failure
   return finished
