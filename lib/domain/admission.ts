@@ -135,7 +135,14 @@ async function reserve(
     } else if (current) {
       const room = findRoom(current, limits, now)
       if (typeof room === 'string') return room
-      const change = { period: _id, key, before: undefined, after, set: { plan, limits }, ...room }
+      const change = {
+        period: _id,
+        key,
+        before: undefined,
+        after,
+        set: { plan, limits, end: period.end },
+        ...room,
+      }
       const won = await changeEntry({ ...change, withoutEntries: limits.minutes === null }, now)
       if (won) return share(won, key, limits, now)
     } else await ensurePeriod(userId, { plan, period }, now)

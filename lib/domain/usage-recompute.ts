@@ -158,7 +158,7 @@ async function mend(
 
 /**
  * Compares the periods that have waited for it longest with their calls: each about once a day while it goes on, and
- * once more when it is over. Brings the limits of a current one to those of the plan, and sends the mails that a crash
+ * once more when it is over. Brings the limits and the end of a current one to those of the subscription, and sends the mails that a crash
  * left. Returns what was mended, and how many periods are left for the next run.
  *
  * @param shouldStop whether to end before the next period.
@@ -186,14 +186,15 @@ export async function recomputeDue(
   return { ...report, left: await usage.countDocuments(isDue, { limit: 1_000 }) }
 }
 
-/** Once a period was compared: its limits and its mails while it goes on, and whether that was the last time. */
+/** Once a period was compared: its plan, end and mails while it goes on, and whether that was the last time. */
 async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): Promise<void> {
   const periods = await usagePeriods.open()
   const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
   if (period.id === periodId) {
-    const update = { $set: { plan, limits: plans[plan] } }
+    const update = { $set: { plan, limits: plans[plan], end: period.end } }
     const refreshed = await periods.findOneAndUpdate({ _id }, update, { returnDocument: 'after' })
     if (refreshed) await alertUsage(refreshed, now)
+    return
   }
   if (now.getTime() >= end.getTime() + CLOSED_AFTER_MS)
     await periods.updateOne({ _id }, { $unset: { recomputeAt: '' } })
