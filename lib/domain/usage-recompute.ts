@@ -35,6 +35,8 @@ interface Totals {
   seconds: number
 }
 
+const NONE: Totals = { calls: 0, seconds: 0 }
+
 /** Totals that said something else than the calls do. */
 export interface MendedUsage {
   userId: string
@@ -84,7 +86,10 @@ async function tallyCalls(
     const call = meteredCallOf(record)
     const isSettled = (record.updatedAt ?? record.createdAt).getTime() <= now.getTime() - LEFT_ALONE_MS
     if (isSettled && call.startedAt >= since && (await meterAgain(call, now))) newlyMetered += 1
-    else if (call.metered) add(tally, call.metered.periodId, call.metered)
+    else if (call.metered) {
+      const { periodId } = call.metered
+      tally.set(periodId, sumOf([tally.get(periodId) ?? NONE, call.metered]))
+    }
   }
   return { tally, newlyMetered }
 }
@@ -99,9 +104,14 @@ async function meterAgain(call: MeteredCall, now: Date): Promise<boolean> {
   return true
 }
 
-function add(tally: Map<string, Totals>, periodId: string, { calls, seconds }: Totals): void {
-  const sum = tally.get(periodId) ?? { calls: 0, seconds: 0 }
-  tally.set(periodId, { calls: sum.calls + calls, seconds: sum.seconds + seconds })
+function sumOf(counted: readonly Totals[]): Totals {
+  return counted.reduce(
+    (sum, { calls, seconds }) => ({
+      calls: sum.calls + calls,
+      seconds: sum.seconds + seconds,
+    }),
+    NONE,
+  )
 }
 
 async function mendAll(
@@ -118,9 +128,7 @@ async function mendAll(
     const period = known.get(periodId) ?? (await restore(userId, since, periodId, subscription, now))
     if (!period) continue
     const was = { calls: period.calls, seconds: period.seconds }
-    const sum = new Map(tally)
-    for (const entry of Object.values(period.open)) add(sum, periodId, entry)
-    const is = sum.get(periodId) ?? { calls: 0, seconds: 0 }
+    const is = sumOf([tally.get(periodId) ?? NONE, ...Object.values(period.open)])
     const differs = was.calls !== is.calls || was.seconds !== is.seconds
     if (differs && (await mend(period, is, now)))
       mended.push({ userId: userId.toHexString(), periodId, was, is })
