@@ -20,8 +20,8 @@ export interface Reading {
  * from the cause, and it depends on nothing but what was read: any order of any causes ends in the same state.
  *
  * Of several readings at once none may overwrite a later one. Each notes the profile's revision before it asks
- * Stripe, writes only to that revision, and begins anew where it was overtaken. Two writes after it began it need
- * not: the second one's reading began after the first one's write, and so after this one was caused.
+ * Stripe, writes only to that revision, and begins anew where it was overtaken. Stops after two other writes: the
+ * second one's reading began after the first write, so it is newer than this request.
  *
  * @throws {AppError} `unavailable` while Stripe or the database is away, `not_configured` without a key.
  */
