@@ -22,7 +22,7 @@ export class StripeRefusal extends Error {
   }
 }
 
-/** What a request gives; undefined for an object that is deleted at Stripe, or of another account or mode than our key. */
+/** What a request gives; undefined for an object that was deleted, or is of another account or mode than our key. */
 export async function unlessMissing<T>(request: () => Promise<T>): Promise<T | undefined> {
   try {
     return await request()

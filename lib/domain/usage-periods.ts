@@ -13,7 +13,7 @@ export const UsagePeriod = z.object({
   userId: z.instanceof(ObjectId),
   periodId: z.string(),
   start: z.date(),
-  /** Before a renewal is known it is worked out, and may be another one: like plan and limits it is as it last stood. */
+  /** As it last stood: before a renewal is known it is worked out, and Stripe may say another one. */
   end: z.date(),
   /** As they last stood. */
   plan: PlanName,

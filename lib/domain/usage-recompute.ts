@@ -166,8 +166,8 @@ async function mend(
 
 /**
  * Compares the periods that have waited for it longest with their calls: each about once a day while it goes on, and
- * once more when it is over. Brings the limits and the end of a current one to those of the subscription, and sends the mails that a crash
- * left. Returns what was mended, and how many periods are left for the next run.
+ * once more when it is over. Brings the limits and the end of a current one to those of the subscription, and sends
+ * the mails that a crash left. Returns what was mended, and how many periods are left for the next run.
  *
  * @param shouldStop whether to end before the next period.
  * @throws {AppError} `unavailable` while the database is away.
