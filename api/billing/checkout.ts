@@ -12,7 +12,7 @@ const POST = route(
     responses: { 200: { description: 'Where the browser is to go', schema: BillingPage } },
   },
   async ({ body, caller, context }) => {
-    const page = await startCheckout(caller.user, body, context.now)
+    const page = await startCheckout(caller.user, body, context)
     return success(page, { topLevel: page })
   },
 )

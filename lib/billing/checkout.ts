@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type Stripe from 'stripe'
-import { ask, isMissing } from './client.js'
+import { ask, unlessMissing } from './client.js'
 
 /** Who pays, as Stripe is told. */
 export interface NewCustomer {
@@ -87,15 +87,6 @@ export async function expireCheckout(id: string): Promise<CheckoutSession | unde
 function toSession({ id, status, url, metadata, customer }: Stripe.Checkout.Session): CheckoutSession {
   const customerId = typeof customer === 'string' ? customer : customer?.id
   return { id, isOpen: status === 'open', url: url ?? undefined, priceId: metadata?.priceId, customerId }
-}
-
-async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work()
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }
 
 /** Stripe refuses a key that comes again with another request: so it is made of the request. */

@@ -2,7 +2,7 @@ import type Stripe from 'stripe'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
 
-/** One try of a request. With its retry, two of them in a row still fit the 30 seconds that a function has. */
+/** Per attempt; with its one retry a request takes about 12 s. */
 const TIMEOUT_MS = 6_000
 
 /** How long a client should wait while Stripe is away, in seconds. */
@@ -22,9 +22,25 @@ export class StripeRefusal extends Error {
   }
 }
 
-/** Whether Stripe has no such object: deleted there, or of another account or mode than our key. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof StripeRefusal && error.reason === 'resource_missing'
+/** What a request gives; undefined for an object that was deleted, or is of another account or mode than our key. */
+export async function unlessMissing<T>(request: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await request()
+  } catch (error) {
+    if (error instanceof StripeRefusal && error.reason === 'resource_missing') return undefined
+    throw error
+  }
+}
+
+/**
+ * Gives the key that this deployment has at Stripe.
+ *
+ * @throws {AppError} `not_configured` without one.
+ */
+export function requireBilling(): string {
+  const { stripeSecretKey } = env()
+  if (stripeSecretKey) return stripeSecretKey
+  throw new AppError('not_configured', 'Billing is not configured: set STRIPE_SECRET_KEY.')
 }
 
 let connected: Promise<Stripe> | undefined
@@ -40,12 +56,11 @@ export function stripe(): Promise<Stripe> {
 }
 
 async function connect(): Promise<Stripe> {
-  const { stripeSecretKey, stripeApiBase } = env()
-  if (!stripeSecretKey)
-    throw new AppError('not_configured', 'Billing is not configured: set STRIPE_SECRET_KEY.')
+  const key = requireBilling()
+  const { stripeApiBase } = env()
   // A megabyte of code: loaded by the first use, not by every function that could have one.
   const { default: Client } = await import('stripe')
-  return new Client(stripeSecretKey, {
+  return new Client(key, {
     // What this code was written for, whatever the account's default: a new one is a change of code.
     apiVersion: '2026-10-28.endive',
     timeout: TIMEOUT_MS,

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe'
-import { ask, isMissing } from './client.js'
+import { ask, unlessMissing } from './client.js'
 
 /** A subscription as Stripe has it at the moment it is read. */
 export interface SubscriptionReading {
@@ -40,22 +40,14 @@ async function findSubscriptions(
   customer: string,
   knownId: string | undefined,
 ): Promise<Stripe.Subscription[] | undefined> {
-  try {
-    const expand = [`data.${EXPANDED}`]
-    const list = await ask(client =>
-      client.subscriptions.list({ customer, status: 'all', limit: 100, expand }),
-    )
-    return list.data
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
+  const expand = [`data.${EXPANDED}`]
+  const params: Stripe.SubscriptionListParams = { customer, status: 'all', limit: 100, expand }
+  const list = await unlessMissing(() => ask(client => client.subscriptions.list(params)))
+  if (list) return list.data
   if (knownId === undefined) return undefined
-  try {
-    return [await ask(client => client.subscriptions.retrieve(knownId, { expand: [EXPANDED] }))]
-  } catch (error) {
-    if (!isMissing(error)) throw error
-    return undefined
-  }
+  const retrieved = { expand: [EXPANDED] }
+  const known = await unlessMissing(() => ask(client => client.subscriptions.retrieve(knownId, retrieved)))
+  return known && [known]
 }
 
 async function read(subscription: Stripe.Subscription): Promise<SubscriptionReading> {

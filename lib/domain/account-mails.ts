@@ -84,8 +84,9 @@ async function compose(kind: MailKind, to: string, now: Date): Promise<Message |
       return user ? { to, ...passwordChanged(nameOf(user)) } : undefined
     }
     case 'usage-warning':
+      return composeUsageMail('warning', to, now)
     case 'usage-limit':
-      return composeUsageMail(kind, to, now)
+      return composeUsageMail('limit', to, now)
   }
 }
 

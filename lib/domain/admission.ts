@@ -6,7 +6,7 @@ import type { DataScope } from './data-scope.js'
 import { UserId } from './ids.js'
 import { findCalls } from './metered-calls.js'
 import { InventoryNumber } from './phone-numbers.js'
-import { type PlanLimits, plans } from './plans.js'
+import { isUnlimited, type PlanLimits, plans } from './plans.js'
 import { type Entitlement, entitlementAt } from './subscriptions.js'
 import { LimitReason, limitReached } from './usage.js'
 import { ENTRY_LIFE_MS, entryKey, isUnused, type UsageEntry } from './usage-entries.js'
@@ -136,8 +136,15 @@ async function reserve(
     } else if (current) {
       const room = findRoom(current, limits, now)
       if (typeof room === 'string') return room
-      const change = { period: _id, key, before: undefined, after, set: { plan, limits }, ...room }
-      const won = await changeEntry({ ...change, withoutEntries: limits.minutes === null }, now)
+      const change = {
+        period: _id,
+        key,
+        before: undefined,
+        after,
+        set: { plan, limits, end: period.end },
+        ...room,
+      }
+      const won = await changeEntry({ ...change, withoutEntries: isUnlimited(limits) }, now)
       if (won) return share(won, key, limits, now)
     } else await ensurePeriod(userId, { plan, period }, now)
   }
@@ -152,11 +159,11 @@ async function findPeriods(
   limits: PlanLimits,
 ): Promise<UsagePeriod[]> {
   const hasEntry = { [`open.${key}`]: { $exists: true } }
-  const unlimited = { userId: 1, periodId: 1, calls: 1, seconds: 1, [`open.${key}`]: 1 }
+  const withoutOthers = { userId: 1, periodId: 1, calls: 1, seconds: 1, [`open.${key}`]: 1 }
   return (await usagePeriods.open())
     .find({ userId, $or: [{ _id: current }, hasEntry] } as Filter<UsagePeriod>)
     .sort({ start: 1, _id: 1 })
-    .project<UsagePeriod>(limits.calls === null ? unlimited : {})
+    .project<UsagePeriod>(isUnlimited(limits) ? withoutOthers : {})
     .toArray()
 }
 

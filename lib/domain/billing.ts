@@ -7,7 +7,7 @@ import {
   type NewCheckout,
   openCheckout,
 } from '../billing/checkout.js'
-import { StripeRefusal } from '../billing/client.js'
+import { requireBilling, StripeRefusal } from '../billing/client.js'
 import { openPortal, type PlanChange } from '../billing/portal.js'
 import type { SubscriptionReading } from '../billing/subscriptions.js'
 import { env } from '../env.js'
@@ -25,6 +25,12 @@ export type CheckoutInput = z.infer<typeof CheckoutInput>
 export const BillingPage = z.object({ url: z.string() })
 export type BillingPage = z.infer<typeof BillingPage>
 
+/** What a checkout has to know of its request. */
+interface CheckoutRequest {
+  now: Date
+  logFailure(failure: unknown): void
+}
+
 /** How often a checkout begins anew when others of the same user come before it. */
 const MAX_ATTEMPTS = 5
 
@@ -38,17 +44,20 @@ const MAX_ATTEMPTS = 5
  * @throws {AppError} `not_configured` without a key or for a plan without a price, `conflict` when the user's other
  *   requests come before this one again and again, `unavailable` while Stripe or the database is away.
  */
-export async function startCheckout(user: User, { plan }: CheckoutInput, now: Date): Promise<BillingPage> {
-  const { stripeSecretKey, stripePrices } = env()
-  const [priceId] = stripePrices[plan]
-  if (!stripeSecretKey) throw new AppError('not_configured', 'Billing is not configured on this deployment.')
+export async function startCheckout(
+  user: User,
+  { plan }: CheckoutInput,
+  request: CheckoutRequest,
+): Promise<BillingPage> {
+  requireBilling()
+  const [priceId] = env().stripePrices[plan]
   if (!priceId) throw new AppError('not_configured', `The plan ${plan} is not sold on this deployment.`)
   let replaced: string | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const customerId = await ensureCustomer(user, replaced, now)
-    const outcome = await tryCheckout(user._id, customerId, priceId, now)
-    if (outcome === 'customer gone') replaced = customerId
-    else if (outcome !== 'overtaken') return { url: outcome }
+    const customerId = await ensureCustomer(user, replaced, request.now)
+    const outcome = await tryCheckout(user._id, customerId, priceId, request)
+    if (outcome.kind === 'page') return { url: outcome.url }
+    if (outcome.kind === 'customer gone') replaced = customerId
   }
   throw new AppError('conflict', 'Another checkout of this account is under way: try again.')
 }
@@ -60,20 +69,22 @@ export async function startCheckout(user: User, { plan }: CheckoutInput, now: Da
  *   `unavailable` while Stripe or the database is away.
  */
 export async function openBillingPortal(user: User): Promise<BillingPage> {
-  if (!env().stripeSecretKey)
-    throw new AppError('not_configured', 'Billing is not configured on this deployment.')
+  requireBilling()
   const profile = await (await userProfiles.open()).findOne({ userId: user._id })
   const customerId = profile?.subscription?.stripeCustomerId
   if (!customerId) throw new AppError('not_found', 'There is nothing to manage yet: choose a plan first.')
   return { url: await portalUrl(customerId) }
 }
 
+/** How an attempt ended: on a page to go to, with a customer that Stripe does not know, or behind another request. */
+type Outcome = { kind: 'page'; url: string } | { kind: 'customer gone' } | { kind: 'overtaken' }
+
 async function tryCheckout(
   userId: ObjectId,
   customerId: string,
   priceId: string,
-  now: Date,
-): Promise<string | 'customer gone' | 'overtaken'> {
+  { now, logFailure }: CheckoutRequest,
+): Promise<Outcome> {
   const profile = await (await userProfiles.open()).findOne({ userId })
   const previousId = profile?.subscription?.checkoutSessionId
   const previous = previousId === undefined ? undefined : await findCheckout(previousId)
@@ -81,22 +92,24 @@ async function tryCheckout(
   const reusable = previous?.isOpen && isSame ? previous : undefined
   if (previous?.isOpen && !reusable) await expireCheckout(previous.id)
 
-  const { unknownTo, current } = await readCustomer(customerId, now)
-  if (unknownTo === 'us') return 'overtaken'
-  if (unknownTo === 'stripe') return 'customer gone'
+  const { unknownTo, current, remarks } = await readCustomer(customerId, now)
+  for (const remark of remarks) logFailure(new Error(`Checkout: ${remark}`))
+  if (unknownTo === 'us') return { kind: 'overtaken' }
+  if (unknownTo === 'stripe') return { kind: 'customer gone' }
   if (current) {
     if (reusable) await expireCheckout(reusable.id)
-    return portalUrl(customerId, changeTo(current, priceId))
+    return { kind: 'page', url: await portalUrl(customerId, changeTo(current, priceId)) }
   }
-  if (reusable?.url) return reusable.url
+  if (reusable?.url) return { kind: 'page', url: reusable.url }
 
   const request = { userId: userId.toHexString(), customerId, priceId, ...returnUrls(), previousId }
   const session = await openSession(request)
-  if (!session) return 'customer gone'
-  if (session.url && (await nameSession(userId, previousId, session.id))) return session.url
+  if (!session) return { kind: 'customer gone' }
+  if (session.url && (await nameSession(userId, previousId, session.id)))
+    return { kind: 'page', url: session.url }
   // Nobody has its address yet, and nobody shall: the profile names another one.
   await expireCheckout(session.id)
-  return 'overtaken'
+  return { kind: 'overtaken' }
 }
 
 /** Undefined for a customer that was deleted at Stripe. */

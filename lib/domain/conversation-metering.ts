@@ -18,10 +18,10 @@ export async function meterConversation(
   now: Date,
   background?: (task: Promise<unknown>) => void,
 ): Promise<void> {
-  const shouldStop = call.status !== 'processing'
-  if (shouldStop && !call.meteringPending) return
+  const isOver = call.status !== 'processing'
+  if (isOver && !call.meteringPending) return
   const metering = await meterCall(meteredCallOf(call), now, background)
-  if (shouldStop) await settle(call, metering)
+  if (isOver) await settle(call, metering)
 }
 
 /**

@@ -112,7 +112,8 @@ export async function deleteAccount(
 
 /**
  * Goes once more through the erasures of some time ago: what a crash interrupted is finished, and what requests
- * wrote that were under way then is erased too. Returns how many were interrupted, and how many are settled.
+ * wrote that were under way when an erasure was done is erased too, which settles it: one that was finished just now
+ * waits for the next run. Returns how many were interrupted, and how many are settled.
  *
  * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that is not settled from it, once all the others are.
@@ -122,13 +123,11 @@ export async function finishErasures(
   shouldStop: () => boolean = () => false,
 ): Promise<{ interrupted: number; settled: number }> {
   const open = await erasures.open()
-  const unsettled = open.find({
-    state: { $in: ['running', 'done'] },
-    requestedAt: { $lt: new Date(now.getTime() - GONE_THROUGH_AGAIN_MS) },
-  })
+  const before = new Date(now.getTime() - GONE_THROUGH_AGAIN_MS)
+  const unsettled = open.find({ state: { $in: ['running', 'done'] }, requestedAt: { $lt: before } })
   const finished = { interrupted: 0, settled: 0 }
   let failure: unknown
-  for await (const { _id, state } of unsettled) {
+  for await (const { _id, state, requestedAt, completedAt = requestedAt } of unsettled) {
     if (shouldStop()) break
     const erased = await eraseAccount(_id, now)
     if (state === 'running') finished.interrupted += 1
@@ -138,11 +137,12 @@ export async function finishErasures(
       failure = error
       continue
     }
-    await open.updateOne(
+    if (state === 'running' || completedAt >= before) continue
+    const { modifiedCount } = await open.updateOne(
       { _id, 'stripeCustomers.0': { $exists: false } },
       { $set: { state: 'settled' }, $unset: { stripeCustomers: '' } },
     )
-    finished.settled += 1
+    finished.settled += modifiedCount
   }
   if (failure !== undefined) throw failure
   return finished
@@ -165,16 +165,15 @@ async function deleteCustomers({ _id, stripeCustomers = [] }: Erasure): Promise<
  * nobody is signed in to it any more.
  */
 async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
-  await noteCustomer(userId)
   const account = await findUser(userId.toHexString())
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
   // Their turns after the calls: a post that finds no call adds no turn to it.
   const calls = await (await conversations.open()).deleteMany({ userId })
-  const [turns, profiles, keys, ended, usage, projects] = await Promise.all([
+  const [turns, profile, keys, ended, usage, projects] = await Promise.all([
     (await conversationTurns.open()).deleteMany({ userId }),
-    (await userProfiles.open()).deleteMany({ userId }),
+    eraseProfile(userId),
     (await apiKeys.open()).deleteMany({ ownerId: userId }),
     (await sessions.open()).deleteMany({ userId }),
     (await usagePeriods.open()).deleteMany({ userId }),
@@ -183,7 +182,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
   ])
   const counts = {
     users: emptied,
-    userprofiles: profiles.deletedCount,
+    userprofiles: profile,
     apikeys: keys.deletedCount,
     refreshtokens: ended.deletedCount,
     usageperiods: usage.deletedCount,
@@ -206,11 +205,21 @@ function receiptOf({ _id, requestedAt, completedAt = requestedAt, counts = {} }:
   return { receipt: _id.toHexString(), requestedAt, completedAt, counts }
 }
 
-/** Remembers whom Stripe is to forget: the profile that says so goes with the account. */
-async function noteCustomer(userId: ObjectId): Promise<void> {
-  const profile = await (await userProfiles.open()).findOne({ userId })
-  const id = profile?.subscription?.stripeCustomerId
-  if (id) await (await erasures.open()).updateOne({ _id: userId }, { $addToSet: { stripeCustomers: id } })
+/**
+ * Deletes the profile, once the erasure remembers whom Stripe is to forget: nothing else says so. A checkout may make
+ * the user a customer meanwhile: the profile goes only as it was read. Returns how many were deleted.
+ */
+async function eraseProfile(userId: ObjectId): Promise<number> {
+  const profiles = await userProfiles.open()
+  for (;;) {
+    const profile = await profiles.findOne({ userId })
+    if (!profile) return 0
+    const id = profile.subscription?.stripeCustomerId
+    if (id) await (await erasures.open()).updateOne({ _id: userId }, { $addToSet: { stripeCustomers: id } })
+    const asRead = id === undefined ? { $exists: false } : id
+    const { deletedCount } = await profiles.deleteOne({ userId, 'subscription.stripeCustomerId': asRead })
+    if (deletedCount > 0) return deletedCount
+  }
 }
 
 /** Keeps of an account only that there was one, whatever the old system stored in it. Returns how many were. */

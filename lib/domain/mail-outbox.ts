@@ -68,15 +68,16 @@ export async function enqueueMail(kind: MailKind, to: string, now: Date): Promis
 }
 
 /**
- * Asks for a mail about something, which is sent once however often it is asked for. False where another mail of its
- * kind is being sent to the address just now: then it has to be asked for again.
+ * Asks for a mail about something, which is sent once however often it is asked for; one that was dropped is due again.
+ * False where another mail of its kind is being sent to the address just now: then it has to be asked for again.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */
 export async function enqueueOnce(kind: MailKind, to: string, about: string, now: Date): Promise<boolean> {
   const outbox = await mailOutbox.open()
   const mail: OutboxMail = { ...newMail(kind, to, now), about }
-  const isKnown = { $or: [isBeingSent, { $eq: ['$about', { $literal: about }] }] }
+  const isAboutIt = { $eq: ['$about', { $literal: about }] }
+  const isKnown = { $or: [isBeingSent, { $and: [isAboutIt, { $ne: ['$state', 'dropped'] }] }] }
   const update = [{ $replaceWith: { $cond: [isKnown, '$$ROOT', { $literal: mail }] } }]
   const write = () =>
     outbox.findOneAndUpdate({ _id: mail._id }, update, { upsert: true, returnDocument: 'after' })

@@ -9,7 +9,7 @@ import { migrations } from './migrations.js'
 import { releaseStrayNumbers } from './phone-assignments.js'
 import { finishHandOvers } from './project-ownership.js'
 import { recountDueDays } from './recount-days.js'
-import { rereadOverdue } from './subscription-readings.js'
+import { rereadCustomers } from './subscription-readings.js'
 import { recomputeDue } from './usage-recompute.js'
 import { sweepUsage } from './usage-settlement.js'
 
@@ -30,7 +30,7 @@ const jobs: readonly Job[] = [
   { name: 'mails', run: sweepAccountMail },
   { name: 'stray-phone-numbers', run: releaseStrayNumbers },
   { name: 'erasures', run: finishErasures },
-  { name: 'subscriptions', run: rereadOverdue },
+  { name: 'subscriptions', run: rereadCustomers },
   { name: 'retention', run: deleteOldEvents },
 ]
 

@@ -1,5 +1,6 @@
 import { type Filter, ObjectId } from 'mongodb'
-import { contended, isDuplicateKey } from '../db/errors.js'
+import { contended } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { type PhoneNumber, phoneNumbers } from './phone-numbers.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
@@ -194,16 +195,10 @@ async function moveProfile(
     phoneAssignmentId: from?.assignmentId ?? { $exists: false },
   }
   const change = { assignedPhoneNumber: number, phoneAssignmentId: assignmentId, updatedAt: now }
-  try {
-    const { matchedCount, upsertedCount } = await profiles.updateOne(
-      asFound,
-      { $set: change, $setOnInsert: { createdAt: now } },
-      { upsert: from === undefined },
-    )
-    return matchedCount + upsertedCount === 1
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  const update = { $set: change, $setOnInsert: { createdAt: now } }
+  const options = { upsert: from === undefined }
+  const moved = await unlessTaken(() => profiles.updateOne(asFound, update, options))
+  if (moved) return moved.matchedCount + moved.upsertedCount === 1
   const holder = await findHolder(number)
   if (holder && !holder.equals(userId))
     await (await phoneNumbers.open()).updateOne({ _id: number, userId }, { $set: { userId: holder } })

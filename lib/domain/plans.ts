@@ -10,6 +10,11 @@ export const PlanLimits = z.object({
 })
 export type PlanLimits = z.infer<typeof PlanLimits>
 
+/** Whether there is nothing to run out of: then no open call has to be looked at for what it leaves to others. */
+export function isUnlimited({ calls, minutes }: PlanLimits): boolean {
+  return calls === null && minutes === null
+}
+
 /** What each plan allows a month. The only place that knows. */
 export const plans = {
   free: { calls: 10, minutes: 30 },

@@ -2,8 +2,9 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { type BillingEvent, verifyEvent } from '../billing/events.js'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
+import { REQUEST_LIFE_MS } from './request-life.js'
 import { readCustomer } from './subscription-readings.js'
 
 /** That an event of Stripe's arrived, and what became of it. Nothing of what it says. */
@@ -25,9 +26,6 @@ export const stripeEvents = collection<StripeEvent>({
   schema: StripeEvent,
   indexes: [{ name: 'expiresAt', key: { expiresAt: 1 }, expireAfterSeconds: 0 }],
 })
-
-/** Longer than a function lives: who has not finished by then never will. */
-const CLAIM_MS = 60_000
 
 /** Stripe itself keeps events for 30 days: after that none comes again. */
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000
@@ -92,14 +90,10 @@ export async function receiveStripeEvent(
  */
 async function claim({ id, type }: BillingEvent, now: Date): Promise<ObjectId | undefined> {
   const events = await stripeEvents.open()
-  const claimed = { claimId: new ObjectId(), claimedUntil: new Date(now.getTime() + CLAIM_MS) }
+  const claimed = { claimId: new ObjectId(), claimedUntil: new Date(now.getTime() + REQUEST_LIFE_MS) }
   const expiresAt = new Date(now.getTime() + KEPT_MS)
-  try {
-    await events.insertOne({ _id: id, type, state: 'processing', ...claimed, receivedAt: now, expiresAt })
-    return claimed.claimId
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  const received = { _id: id, type, state: 'processing', ...claimed, receivedAt: now, expiresAt } as const
+  if (await unlessTaken(() => events.insertOne(received))) return claimed.claimId
   const lost = { _id: id, state: 'processing', claimedUntil: { $lte: now } } as const
   const { matchedCount } = await events.updateOne(lost, { $set: claimed })
   if (matchedCount === 1) return claimed.claimId

@@ -20,8 +20,8 @@ export interface Reading {
  * from the cause, and it depends on nothing but what was read: any order of any causes ends in the same state.
  *
  * Of several readings at once none may overwrite a later one. Each notes the profile's revision before it asks
- * Stripe, writes only to that revision, and begins anew where it was overtaken. Two writes after it began it need
- * not: the second one's reading began after the first one's write, and so after this one was caused.
+ * Stripe, writes only to that revision, and begins anew where it was overtaken. Stops after two other writes: the
+ * second one's reading began after the first write, so it is newer than this request.
  *
  * @throws {AppError} `unavailable` while Stripe or the database is away, `not_configured` without a key.
  */
@@ -45,12 +45,15 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
     }
     if (!readings) {
       await profiles.updateOne(asFound, { $set: { 'subscription.readAt': now } })
-      return { unknownTo: 'stripe', current: undefined, remarks: [`Stripe does not know ${customerId}.`] }
+      const remarks = isRunning(stored) ? [`Stripe does not know ${customerId}.`] : []
+      return { unknownTo: 'stripe', current: undefined, remarks }
     }
     current = readings.filter(isUnderWay).sort(byWeight)[0]
     const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
     const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
-    const { fields = {}, gone = {}, remarks = [] } = chosen ? changeTo(chosen, stored) : {}
+    const { fields, gone, remarks } = chosen
+      ? changeTo(chosen, stored)
+      : changeWithout(readings, customerId, stored, now)
     const { matchedCount } = await profiles.updateOne(asFound, {
       $set: { ...fields, ...read },
       ...(Object.keys(gone).length > 0 && { $unset: gone }),
@@ -93,6 +96,11 @@ function twins(readings: readonly SubscriptionReading[]): string[] {
   return ids.length > 1 ? [`One customer has several subscriptions: ${ids.join(', ')}.`] : []
 }
 
+/** Whether a profile says of a subscription of Stripe's that it goes on. */
+function isRunning({ stripeSubscriptionId, status }: Subscription): boolean {
+  return stripeSubscriptionId !== undefined && status !== 'cancelled'
+}
+
 interface Change {
   fields: Record<string, unknown>
   gone: Record<string, ''>
@@ -126,6 +134,31 @@ function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
   }
 }
 
+/**
+ * What becomes of a subscription that Stripe does not have of a customer whom it knows: the customer took the place of
+ * another one, and nobody is asked to pay for it any more. It lasts as long as it was paid for.
+ */
+function changeWithout(
+  readings: readonly SubscriptionReading[],
+  customerId: string,
+  stored: Subscription,
+  now: Date,
+): Change {
+  const isThere = readings.some(({ id }) => id === stored.stripeSubscriptionId)
+  if (isThere || !isRunning(stored)) return { fields: {}, gone: {}, remarks: [] }
+  const { stripeSubscriptionId, status, currentPeriodEnd = now } = stored
+  const isPaid = status !== 'past_due' && status !== 'paused'
+  return {
+    fields: {
+      'subscription.status': 'cancelled',
+      'subscription.cancelAtPeriodEnd': false,
+      'subscription.currentPeriodEnd': isPaid ? currentPeriodEnd : earlier(currentPeriodEnd, now),
+    },
+    gone: { 'subscription.pastDueSince': '' },
+    remarks: [`${customerId} does not have ${stripeSubscriptionId}: it counts as cancelled.`],
+  }
+}
+
 function planOf(priceId: string): PlanName | undefined {
   const { stripePrices } = env()
   return PlanName.exclude(['free']).options.find(plan => stripePrices[plan].includes(priceId))
@@ -149,41 +182,77 @@ function earlier(a: Date, b: Date): Date {
 /** How long after the end of a period Stripe has had time to say what is next: it charges an hour later. */
 const SETTLED_MS = 3 * 60 * 60 * 1000
 
+/** A little less than the cron's day, so that no day is missed for a second. */
+const READ_EVERY_MS = 20 * 60 * 60 * 1000
+
+/** For how long one share of maintenance begins to read customers of whom no news is overdue. */
+const READ_MS = 5_000
+
+/** What a sweep read of customers at Stripe. */
+export interface Reread {
+  read: number
+  remarks: string[]
+  /** How many have waited since yesterday, counted up to 1,000. */
+  left: number
+}
+
 /**
- * Reads subscriptions again whose period is over without any news of it: webhooks may have been lost.
+ * Reads customers again, since webhooks may have been lost: those first whose period is over without any news of it,
+ * then every other that was not read for a day, the longest unread first. Who bought a plan, paid a failed invoice or
+ * changed to a price that was configured only later has it by then.
  *
  * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that could not be read from it, once all the others are.
  */
-export async function rereadOverdue(
-  now: Date,
-  shouldStop: () => boolean = () => false,
-): Promise<{ read: number; remarks: string[] }> {
-  const swept: { read: number; remarks: string[] } = { read: 0, remarks: [] }
+export async function rereadCustomers(now: Date, shouldStop: () => boolean = () => false): Promise<Reread> {
+  const swept: Reread = { read: 0, remarks: [], left: 0 }
   if (!env().stripeSecretKey) return swept
-  const settledBy = new Date(now.getTime() - SETTLED_MS)
-  const overdue = (await userProfiles.open())
-    .find({
-      'subscription.stripeCustomerId': { $gt: '' },
-      'subscription.status': { $in: ['active', 'past_due', 'paused'] },
-      'subscription.currentPeriodEnd': { $lt: settledBy },
-      // One that Stripe leaves as it is comes round again tomorrow, after those that were not read for longer.
-      'subscription.readAt': { $not: { $gte: settledBy } },
-    })
-    .project<Pick<UserProfile, 'subscription'>>({ 'subscription.stripeCustomerId': 1 })
-    .sort({ 'subscription.readAt': 1 })
+  const profiles = await userProfiles.open()
+  const startedAt = performance.now()
+  const isOver = () => performance.now() - startedAt >= READ_MS || shouldStop()
+  const unread = notReadSince(new Date(now.getTime() - READ_EVERY_MS))
+  const tried = new Set<string>()
   let failure: unknown
-  for await (const { subscription } of overdue) {
-    if (shouldStop()) break
-    if (!subscription?.stripeCustomerId) continue
-    try {
-      const { remarks } = await readCustomer(subscription.stripeCustomerId, now)
-      swept.read += 1
-      swept.remarks.push(...remarks)
-    } catch (error) {
-      failure = error
+  for (const { which, isEnough } of [
+    { which: overdueAt(now), isEnough: shouldStop },
+    { which: unread, isEnough: isOver },
+  ]) {
+    const due = profiles
+      .find(which)
+      .project<Pick<UserProfile, 'subscription'>>({ 'subscription.stripeCustomerId': 1 })
+      .sort({ 'subscription.readAt': 1 })
+    for await (const { subscription } of due) {
+      if (isEnough()) break
+      const id = subscription?.stripeCustomerId
+      if (!id || tried.has(id)) continue
+      tried.add(id)
+      try {
+        const { remarks } = await readCustomer(id, now)
+        swept.read += 1
+        swept.remarks.push(...remarks)
+      } catch (error) {
+        failure = error
+      }
     }
   }
   if (failure !== undefined) throw failure
-  return swept
+  return { ...swept, left: await profiles.countDocuments(unread, { limit: 1_000 }) }
+}
+
+/** Customers whose period is over, and whom nobody read since Stripe has had its time. */
+function overdueAt(now: Date): Filter<UserProfile> {
+  const settledBy = new Date(now.getTime() - SETTLED_MS)
+  return {
+    ...notReadSince(settledBy),
+    'subscription.status': { $in: ['active', 'past_due', 'paused'] },
+    'subscription.currentPeriodEnd': { $lt: settledBy },
+  }
+}
+
+/** Customers who were not read since some time, those included who never were. */
+function notReadSince(time: Date): Filter<UserProfile> {
+  return {
+    'subscription.stripeCustomerId': { $gt: '' },
+    'subscription.readAt': { $not: { $gte: time } },
+  }
 }

@@ -1,6 +1,6 @@
 import { contended } from '../db/errors.js'
 import { sweepAccountMail } from './account-mails.js'
-import { plans } from './plans.js'
+import { isUnlimited, plans } from './plans.js'
 import { entitlementIn } from './subscriptions.js'
 import { alertUsage } from './usage-alerts.js'
 import { advance, entryKey, type MeteredCall, type Metering, type UsageEntry } from './usage-entries.js'
@@ -63,8 +63,8 @@ async function moveEntry(home: FoundEntry, call: MeteredCall, key: string, now: 
   const after = advance(before, call, now)
   const metering = meteringOf(periodId, after)
   if (after === before) return { metering }
-  const withoutEntries = limits.calls === null
-  const period = await changeEntry({ period: _id, key, before, after, withoutEntries }, now)
+  const change = { period: _id, key, before, after, withoutEntries: isUnlimited(limits) }
+  const period = await changeEntry(change, now)
   return period ? { metering, period } : undefined
 }
 
@@ -83,7 +83,7 @@ async function openEntry(call: MeteredCall, key: string, now: Date): Promise<Mov
   const entitlement = entitlementIn(metered?.periodId, await subscriptionOf(userId), startedAt)
   const { id } = entitlement.period
   const period = usagePeriodId(userId, id)
-  const withoutEntries = plans[entitlement.plan].calls === null
+  const withoutEntries = isUnlimited(plans[entitlement.plan])
   const change = { period, key, before: undefined, counted: metered, after, withoutEntries }
   const opened = await changeEntry(change, now)
   if (opened) return { metering: meteringOf(id, after), period: opened }

@@ -13,6 +13,7 @@ export const UsagePeriod = z.object({
   userId: z.instanceof(ObjectId),
   periodId: z.string(),
   start: z.date(),
+  /** As it last stood: before a renewal is known it is worked out, and Stripe may say another one. */
   end: z.date(),
   /** As they last stood. */
   plan: PlanName,
@@ -22,8 +23,11 @@ export const UsagePeriod = z.object({
   seconds: z.number().int(),
   /** By `entryKey`. */
   open: z.record(z.string(), UsageEntry),
-  /** When the mail of a level was put into the outbox. */
-  alertedAt: z.object({ warning: z.date().optional(), limit: z.date().optional() }).optional(),
+  /**
+   * When the mail of a level was written, by `alertKey`. A level by itself is from before a plan had marks of its own:
+   * it stands for every plan.
+   */
+  alertedAt: z.record(z.string(), z.date()).optional(),
   /** Not later than the first `dueAt` of an entry, where there are entries. */
   sweepAt: z.date().optional(),
   /** When it is to be compared with the calls again; missing once that is no use any more. */
@@ -53,6 +57,14 @@ export const usagePeriods = collection<UsagePeriod>({
 /** The `_id` of a user's period. */
 export function usagePeriodId(userId: ObjectId, periodId: string): string {
   return `${userId.toHexString()}:${periodId}`
+}
+
+/** Of how much of the limits a user is told. */
+export type AlertLevel = 'warning' | 'limit'
+
+/** Under which name a period keeps when its user was told: each plan that the period has had has levels of its own. */
+export function alertKey(plan: PlanName, level: AlertLevel): string {
+  return `${plan}-${level}`
 }
 
 /** A user's month before anything is counted in it. */

@@ -33,6 +33,8 @@ interface Totals {
   seconds: number
 }
 
+const NONE: Totals = { calls: 0, seconds: 0 }
+
 /** Totals that said something else than the calls do. */
 export interface MendedUsage {
   userId: string
@@ -82,7 +84,10 @@ async function tallyCalls(
     const call = meteredCallOf(record)
     const isSettled = (record.updatedAt ?? record.createdAt).getTime() <= now.getTime() - LEFT_ALONE_MS
     if (isSettled && call.startedAt >= since && (await meterAgain(call, now))) newlyMetered += 1
-    else if (call.metered) add(tally, call.metered.periodId, call.metered)
+    else if (call.metered) {
+      const { periodId } = call.metered
+      tally.set(periodId, sumOf([tally.get(periodId) ?? NONE, call.metered]))
+    }
   }
   return { tally, newlyMetered }
 }
@@ -97,9 +102,14 @@ async function meterAgain(call: MeteredCall, now: Date): Promise<boolean> {
   return true
 }
 
-function add(tally: Map<string, Totals>, periodId: string, { calls, seconds }: Totals): void {
-  const sum = tally.get(periodId) ?? { calls: 0, seconds: 0 }
-  tally.set(periodId, { calls: sum.calls + calls, seconds: sum.seconds + seconds })
+function sumOf(counted: readonly Totals[]): Totals {
+  return counted.reduce(
+    (sum, { calls, seconds }) => ({
+      calls: sum.calls + calls,
+      seconds: sum.seconds + seconds,
+    }),
+    NONE,
+  )
 }
 
 async function mendAll(
@@ -116,9 +126,7 @@ async function mendAll(
     const period = known.get(periodId) ?? (await restore(userId, since, periodId, subscription, now))
     if (!period) continue
     const was = { calls: period.calls, seconds: period.seconds }
-    const sum = new Map(tally)
-    for (const entry of Object.values(period.open)) add(sum, periodId, entry)
-    const is = sum.get(periodId) ?? { calls: 0, seconds: 0 }
+    const is = sumOf([tally.get(periodId) ?? NONE, ...Object.values(period.open)])
     const differs = was.calls !== is.calls || was.seconds !== is.seconds
     if (differs && (await mend(period, is, now)))
       mended.push({ userId: userId.toHexString(), periodId, was, is })
@@ -156,8 +164,8 @@ async function mend(
 
 /**
  * Compares the periods that have waited for it longest with their calls: each about once a day while it goes on, and
- * once more when it is over. Brings the limits of a current one to those of the plan, and sends the mails that a crash
- * left. Returns what was mended, and how many periods are left for the next run.
+ * once more when it is over. Brings the limits and the end of a current one to those of the subscription, and sends
+ * the mails that a crash left. Returns what was mended, and how many periods are left for the next run.
  *
  * @param shouldStop whether to end before the next period.
  * @throws {AppError} `unavailable` while the database is away.
@@ -184,14 +192,15 @@ export async function recomputeDue(
   return { ...report, left: await usage.countDocuments(isDue, { limit: 1_000 }) }
 }
 
-/** Once a period was compared: its limits and its mails while it goes on, and whether that was the last time. */
+/** Once a period was compared: its plan, end and mails while it goes on, and whether that was the last time. */
 async function refresh({ _id, userId, periodId, end }: UsagePeriod, now: Date): Promise<void> {
   const periods = await usagePeriods.open()
   const { plan, period } = entitlementAt(await subscriptionOf(userId), now)
   if (period.id === periodId) {
-    const update = { $set: { plan, limits: plans[plan] } }
+    const update = { $set: { plan, limits: plans[plan], end: period.end } }
     const refreshed = await periods.findOneAndUpdate({ _id }, update, { returnDocument: 'after' })
     if (refreshed) await alertUsage(refreshed, now)
+    return
   }
   if (now.getTime() >= end.getTime() + CLOSED_AFTER_MS)
     await periods.updateOne({ _id }, { $unset: { recomputeAt: '' } })

@@ -86,9 +86,8 @@ function dueAtOf([, { dueAt }]: [string, UsageEntry]): number {
 }
 
 /**
- * What is over is copied to its call's document first, and its entry dropped a whole life later: by then no request is
- * left that read the document without it, so that none counts the call anew. The entry's new `dueAt` keeps every
- * other sweep from it meanwhile.
+ * Copies a finished call to its document, then keeps the entry one more lifetime, until no request can hold the old
+ * document and count it again. The entry's new `dueAt` keeps every other sweep from it meanwhile.
  */
 async function settle(
   { _id, userId, periodId }: UsagePeriod,

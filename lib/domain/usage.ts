@@ -1,7 +1,7 @@
 import type { Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { cursorPage } from '../db/keyset.js'
-import { type PlanLimits, PlanName, plans } from './plans.js'
+import { isUnlimited, type PlanLimits, PlanName, plans } from './plans.js'
 import { type Entitlement, entitlementAt, type Subscription } from './subscriptions.js'
 import { isUnused } from './usage-entries.js'
 import { type UsagePeriod, usagePeriodId, usagePeriods } from './usage-periods.js'
@@ -73,10 +73,9 @@ export async function usageAt(
 
 /** The document of a period, without its entries where they decide nothing. */
 async function findPeriod(userId: ObjectId, { plan, period }: Entitlement): Promise<UsagePeriod | null> {
-  const isUnlimited = plans[plan].calls === null
   return (await usagePeriods.open()).findOne(
     { _id: usagePeriodId(userId, period.id) },
-    isUnlimited ? { projection: { open: 0 } } : {},
+    isUnlimited(plans[plan]) ? { projection: { open: 0 } } : {},
   )
 }
 

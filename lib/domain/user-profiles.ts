@@ -97,6 +97,12 @@ export const userProfiles = collection<UserProfile>({
       unique: true,
       partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
     },
+    // Whom maintenance reads at Stripe, the longest unread first.
+    {
+      name: 'readAt',
+      key: { 'subscription.readAt': 1 },
+      partialFilterExpression: { 'subscription.stripeCustomerId': { $gt: '' } },
+    },
     // Subscriptions whose period is over.
     {
       name: 'renewal',

@@ -28,6 +28,7 @@ import { createTestUser, type TestUser } from '../support/users.js'
 const NOW = new Date()
 const MINUTE_MS = 60_000
 const LATER = new Date(NOW.getTime() + 60 * MINUTE_MS)
+const NEXT_RUN = new Date(LATER.getTime() + 60 * MINUTE_MS)
 const NUMBER = '+918047101234'
 const EMAIL = 'asha.rao@example.com'
 const SESSION_SECRETS = ['hash', 'llr_']
@@ -246,6 +247,7 @@ describe('an erasure that a crash interrupted', () => {
       await finishErasures(new Date(NOW.getTime() + 9 * MINUTE_MS))
       expect(await everything(), `after ${writes} writes`).toBe(early)
       await finishErasures(LATER)
+      await finishErasures(NEXT_RUN)
       await finishHandOvers(LATER)
 
       if (begun) await expectNothingLeft(asha)
@@ -285,14 +287,29 @@ describe('an erasure that a crash interrupted', () => {
     const second = await createTestUser()
     await deleteAccount(second.user, second.password, request)
 
-    expect(await finishErasures(LATER)).toEqual({ interrupted: 1, settled: 2 })
-    expect(await finishErasures(LATER)).toEqual({ interrupted: 0, settled: 0 })
+    expect(await finishErasures(LATER)).toEqual({ interrupted: 1, settled: 1 })
+    expect(await finishErasures(NEXT_RUN)).toEqual({ interrupted: 0, settled: 1 })
+    expect(await finishErasures(NEXT_RUN)).toEqual({ interrupted: 0, settled: 0 })
+  })
+
+  it('is gone through once more after it was finished, for what was under way then', async () => {
+    const asha = await settleIn()
+    await crashAfterWrites(6, () => deleteAccount(asha.user, asha.password, request))
+    await finishErasures(LATER)
+    await updateUserPreferences(asha.user._id, { voiceModel: 'nova' }, LATER)
+
+    expect(await finishErasures(new Date(LATER.getTime() + 9 * MINUTE_MS))).toMatchObject({ settled: 0 })
+    await updateUserPreferences(asha.user._id, { voiceModel: 'nova' }, LATER)
+    expect(await finishErasures(NEXT_RUN)).toEqual({ interrupted: 0, settled: 1 })
+
+    await expectNothingLeft(asha)
   })
 
   it('is settled where the account itself is not there any more', async () => {
     await (await erasures.open()).insertOne({ _id: new ObjectId(), state: 'running', requestedAt: NOW })
 
-    expect(await finishErasures(LATER)).toEqual({ interrupted: 1, settled: 1 })
+    expect(await finishErasures(LATER)).toEqual({ interrupted: 1, settled: 0 })
+    expect(await finishErasures(NEXT_RUN)).toEqual({ interrupted: 0, settled: 1 })
   })
 })
 

@@ -116,6 +116,57 @@ describe('a user', () => {
 
     expect(await sweepAccountMail(NOW)).toMatchObject({ sent: 0, dropped: 2 })
   })
+
+  it('is told of each plan that a period has had, and of none twice', async () => {
+    for (let i = 0; i < 10; i++) await end(`a-${i}`, 6)
+    await sweepAccountMail(NOW)
+    await subscribe('basic')
+    for (let i = 0; i < 70; i++) await end(`b-${i}`, 6)
+    expect(await maintain(later(1), failure => expect(failure).toBeUndefined())).toMatchObject({ ok: true })
+    expect(sent()).toEqual([WARNING, LIMIT, WARNING])
+
+    await subscribe('free')
+    await maintain(later(DAY_MS), failure => expect(failure).toBeUndefined())
+    expect(sent()).toEqual([WARNING, LIMIT, WARNING])
+  })
+
+  it('is told later what was not true when it was to be sent', async () => {
+    for (let i = 0; i < 10; i++) await end(`a-${i}`, 6)
+    await subscribe('premium')
+    expect(await sweepAccountMail(NOW)).toMatchObject({ sent: 0, dropped: 2 })
+    await subscribe('free')
+
+    await end('last', 6)
+    await sweepAccountMail(NOW)
+
+    expect(sent()).toEqual([WARNING, LIMIT])
+  })
+
+  it('is told later what was not true when it was tried again', async () => {
+    for (let i = 0; i < 8; i++) await end(`a-${i}`, 6)
+    transport.mockRejectedValueOnce(new Error('away'))
+    expect(await sweepAccountMail(NOW)).toMatchObject({ postponed: 1 })
+    const periods = testDatabase().db.collection('usageperiods')
+    await periods.updateOne({ userId }, { $inc: { calls: -1 } })
+    expect(await sweepAccountMail(later(DAY_MS))).toMatchObject({ dropped: 1 })
+
+    transport.mockClear()
+    await end('last', 6, later(DAY_MS))
+    await sweepAccountMail(later(DAY_MS))
+
+    expect(sent()).toEqual([WARNING])
+  })
+
+  it('that a period says was told before plans counted is not told again', async () => {
+    for (let i = 0; i < 7; i++) await end(`a-${i}`, 6)
+    const periods = testDatabase().db.collection('usageperiods')
+    await periods.updateOne({ userId }, { $set: { alertedAt: { warning: NOW } } })
+
+    for (let i = 0; i < 3; i++) await end(`b-${i}`, 6)
+    await sweepAccountMail(NOW)
+
+    expect(sent()).toEqual([LIMIT])
+  })
 })
 
 describe('a mail that is due', () => {

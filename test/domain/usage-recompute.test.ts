@@ -159,6 +159,49 @@ describe('the daily run', () => {
     })
   })
 
+  describe('a period that was begun before its renewal was known', () => {
+    const at = (day: string) => new Date(`2026-03-${day}T12:00:00Z`)
+    const END = new Date('2026-03-31T10:30:00Z')
+    const stored = () => periods().findOne({ start: new Date('2026-02-28T10:30:00Z') })
+
+    beforeEach(async () => {
+      const subscription = {
+        plan: 'basic',
+        status: 'active',
+        stripeSubscriptionId: 'sub_1',
+        currentPeriodStart: new Date('2026-01-31T10:30:00Z'),
+        currentPeriodEnd: new Date('2026-02-28T10:30:00Z'),
+      }
+      const profiles = testDatabase().db.collection('userprofiles')
+      await profiles.insertOne({ userId, subscription, createdAt: NOW, updatedAt: NOW })
+      await end('begun', 30, at('01'))
+      expect(await stored()).toMatchObject({ end: new Date('2026-03-28T10:30:00Z') })
+      const renewed = {
+        'subscription.currentPeriodStart': subscription.currentPeriodEnd,
+        'subscription.currentPeriodEnd': END,
+      }
+      await profiles.updateOne({ userId }, { $set: renewed })
+    })
+
+    it('ends when Stripe says: by then it is compared, and by the next admission', async () => {
+      await recomputeDue(at('30'))
+      expect(await stored()).toMatchObject({ end: END, recomputeAt: expect.any(Date) })
+      await periods().updateOne({}, { $set: { end: at('28') } })
+
+      await admitCall({}, { userId: String(userId), sessionId: 'a' }, at('29'))
+
+      expect(await stored()).toMatchObject({ end: END })
+    })
+
+    it('tells its user of the usage up to then', async () => {
+      await end('long', 240 * 60, at('29'))
+
+      expect(await testDatabase().db.collection('mailoutbox').countDocuments({ kind: 'usage-warning' })).toBe(
+        1,
+      )
+    })
+  })
+
   it('goes on with the others where one cannot be compared', async () => {
     await end('a', 30)
     const broken = { _id: 'broken', userId: 'nobody', start: NOW, open: null, recomputeAt: new Date(0) }

@@ -149,11 +149,12 @@ describe('nobody buys twice', () => {
 
   it('after a crash at any point, which loses neither the customer nor the page', async () => {
     const { startCheckout } = await import('../../../lib/domain/billing.js')
+    const request = { now: new Date(), logFailure: () => {} }
     for (let writes = 0, ended = 'crashed'; ended === 'crashed'; writes++) {
       user = await createTestUser({ plainPassword: null })
       stripe.customers.clear()
       stripe.sessions.clear()
-      ended = await crashAfterWrites(writes, () => startCheckout(user.user, { plan: 'basic' }, new Date()))
+      ended = await crashAfterWrites(writes, () => startCheckout(user.user, { plan: 'basic' }, request))
 
       const session = sessionOf(await api.checkout(user, 'basic'))
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
-import { crashAfterWrites } from '../../support/failpoint.js'
+import { crashAfterWrites, pauseAfterWrites } from '../../support/failpoint.js'
 import type { FakeSubscription, StripeServer } from '../../support/stripe-server.js'
 import { createTestUser, type TestUser } from '../../support/users.js'
 import { type BillingApi, deployBilling, PRICES, sessionOf, startStripe } from './billing-api.js'
@@ -51,10 +51,13 @@ describe('a period that ended without news', () => {
     stripe.cancelAtPeriodEnd(other.subscription)
     stripe.end(other.subscription, end)
     const hoursOn = (hours: number) => new Date(end * 1_000 + hours * HOUR_MS)
+    await db()
+      .collection('userprofiles')
+      .updateMany({}, { $set: { 'subscription.readAt': hoursOn(0) } })
 
-    expect(await readings.rereadOverdue(hoursOn(2))).toEqual({ read: 0, remarks: [] })
-    expect(await readings.rereadOverdue(hoursOn(4))).toEqual({ read: 2, remarks: [] })
-    expect(await readings.rereadOverdue(hoursOn(5))).toEqual({ read: 0, remarks: [] })
+    expect(await readings.rereadCustomers(hoursOn(2))).toEqual({ read: 0, remarks: [], left: 0 })
+    expect(await readings.rereadCustomers(hoursOn(4))).toEqual({ read: 2, remarks: [], left: 0 })
+    expect(await readings.rereadCustomers(hoursOn(5))).toEqual({ read: 0, remarks: [], left: 0 })
 
     const stored = await db().collection('userprofiles').findOne({ userId: user.user._id })
     expect(stored?.subscription).toMatchObject({ plan: 'premium', status: 'active' })
@@ -73,21 +76,21 @@ describe('a period that ended without news', () => {
     let asked = 0
     const afterOne = () => asked++ > 0
 
-    expect(await readings.rereadOverdue(sweptAt, afterOne)).toMatchObject({ read: 1 })
-    expect(await readings.rereadOverdue(sweptAt)).toMatchObject({ read: 1 })
+    expect(await readings.rereadCustomers(sweptAt, afterOne)).toMatchObject({ read: 1 })
+    expect(await readings.rereadCustomers(sweptAt)).toMatchObject({ read: 1 })
   })
 
   it('is tried again the next day where Stripe was away, and where it said nothing new', async () => {
     const { subscription } = await subscribe()
     const end = (subscription.items.data[0]?.current_period_end ?? 0) * 1_000
     stripe.fail = () => 'reset'
-    await expect(readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
+    await expect(readings.rereadCustomers(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
       code: 'unavailable',
     })
     stripe.fail = undefined
 
-    expect(await readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).toMatchObject({ read: 1 })
-    expect(await readings.rereadOverdue(new Date(end + 28 * HOUR_MS))).toMatchObject({ read: 1 })
+    expect(await readings.rereadCustomers(new Date(end + 4 * HOUR_MS))).toMatchObject({ read: 1 })
+    expect(await readings.rereadCustomers(new Date(end + 28 * HOUR_MS))).toMatchObject({ read: 1 })
   })
 
   it('of a customer that Stripe does not know comes round again after all the others', async () => {
@@ -99,14 +102,14 @@ describe('a period that ended without news', () => {
     }
     await db().collection('userprofiles').updateOne({ userId: user.user._id }, { $set: ofTestMode })
     const sweptAt = new Date(end + 4 * HOUR_MS)
-    const swept = { read: 1, remarks: ['Stripe does not know cus_of_test_mode.'] }
+    const swept = { read: 1, remarks: ['Stripe does not know cus_of_test_mode.'], left: 0 }
 
-    expect(await readings.rereadOverdue(sweptAt)).toEqual(swept)
-    expect(await readings.rereadOverdue(sweptAt)).toEqual({ read: 0, remarks: [] })
+    expect(await readings.rereadCustomers(sweptAt)).toEqual(swept)
+    expect(await readings.rereadCustomers(sweptAt)).toEqual({ read: 0, remarks: [], left: 0 })
 
     const stored = await db().collection('userprofiles').findOne({ userId: user.user._id })
     expect(stored?.subscription).toMatchObject({ plan: 'basic', status: 'active', readAt: sweptAt })
-    expect(await readings.rereadOverdue(new Date(end + 28 * HOUR_MS))).toEqual(swept)
+    expect(await readings.rereadCustomers(new Date(end + 28 * HOUR_MS))).toEqual(swept)
   })
 
   it('that cannot be read keeps no other from being read', async () => {
@@ -116,11 +119,81 @@ describe('a period that ended without news', () => {
     stripe.changePrice(other.subscription, PRICES.premium)
     stripe.fail = ({ params }) => (params.customer === subscription.customer ? 'reset' : undefined)
 
-    await expect(readings.rereadOverdue(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
+    await expect(readings.rereadCustomers(new Date(end + 4 * HOUR_MS))).rejects.toMatchObject({
       code: 'unavailable',
     })
 
     expect(await api.profile(other.user)).toMatchObject({ subscription: { plan: 'premium' } })
+  })
+})
+
+describe('a customer of whom no webhook came', () => {
+  const nextDay = (days = 1) => new Date(Date.now() + days * 24 * HOUR_MS)
+
+  it('has what was bought the next day: at first, after a cancelled plan and in place of another', async () => {
+    const first = await createTestUser()
+    stripe.pay(sessionOf(await api.checkout(first, 'basic')))
+    const again = await subscribe()
+    for (const event of stripe.end(again.subscription, stripe.now)) await api.deliver(event)
+    stripe.pay(sessionOf(await api.checkout(again.user, 'premium')))
+    const upgraded = await subscribe()
+    stripe.changePrice(upgraded.subscription, PRICES.enterprise)
+
+    expect(await readings.rereadCustomers(new Date())).toEqual({ read: 0, remarks: [], left: 0 })
+    expect(await readings.rereadCustomers(nextDay())).toEqual({ read: 3, remarks: [], left: 0 })
+
+    const plans = [first, again.user, upgraded.user].map(
+      async user => (await api.profile(user)).subscription.plan,
+    )
+    expect(await Promise.all(plans)).toEqual(['basic', 'premium', 'enterprise'])
+  })
+
+  it('is past due no longer where the payment was made up for', async () => {
+    const { user, subscription } = await subscribe()
+    for (const event of stripe.renew(subscription, false)) await api.deliver(event)
+    stripe.recover(subscription)
+
+    await readings.rereadCustomers(nextDay())
+
+    expect(await api.profile(user)).toMatchObject({ subscription: { status: 'active' } })
+  })
+
+  it('is read after those whose period is over, the longest unread first, as far as the time goes', async () => {
+    const users = [await subscribe(), await subscribe(), await subscribe()] as const
+    const [calm, unread, overdue] = users.map(({ subscription }) => subscription.customer)
+    const profiles = db().collection('userprofiles')
+    const set = (customer: string | undefined, fields: object) =>
+      profiles.updateOne({ 'subscription.stripeCustomerId': customer }, { $set: fields })
+    await profiles.updateOne(
+      { 'subscription.stripeCustomerId': unread },
+      { $unset: { 'subscription.readAt': '' } },
+    )
+    await set(overdue, { 'subscription.currentPeriodEnd': new Date() })
+    stripe.requests.length = 0
+    let asked = 0
+    const afterTwo = () => asked++ >= 2
+
+    expect(await readings.rereadCustomers(nextDay(), afterTwo)).toMatchObject({ read: 2, left: 1 })
+    expect(await readings.rereadCustomers(nextDay())).toMatchObject({ read: 1, left: 0 })
+    expect(stripe.asked('GET subscriptions').map(({ params }) => params.customer)).toEqual([
+      overdue,
+      unread,
+      calm,
+    ])
+  })
+
+  it('keeps no other waiting where Stripe does not know it, and is nothing to look at without a plan', async () => {
+    const user = await createTestUser()
+    await api.checkout(user, 'basic')
+    const customer = { 'subscription.stripeCustomerId': 'cus_of_test_mode' }
+    await db().collection('userprofiles').updateOne({ userId: user.user._id }, { $set: customer })
+    const other = await createTestUser()
+    stripe.pay(sessionOf(await api.checkout(other, 'basic')))
+
+    expect(await readings.rereadCustomers(nextDay())).toEqual({ read: 2, remarks: [], left: 0 })
+
+    expect(await api.profile(other)).toMatchObject({ subscription: { plan: 'basic' } })
+    expect(await readings.rereadCustomers(nextDay())).toMatchObject({ read: 0, left: 0 })
   })
 })
 
@@ -181,6 +254,7 @@ describe('an erased account', () => {
       })
       const begun = (await db().collection('erasures').countDocuments()) === 1
       await erasure.finishErasures(later())
+      await erasure.finishErasures(new Date(later().getTime() + HOUR_MS))
 
       expect(subscription.status, `after ${writes} writes`).toBe(begun ? 'canceled' : 'active')
       expect(
@@ -195,7 +269,11 @@ describe('an erased account', () => {
     const user = await createTestUser()
     const { startCheckout } = await import('../../../lib/domain/billing.js')
     await erasure.deleteAccount(user.user, user.password, request())
-    const { url } = await startCheckout(user.user, { plan: 'basic' }, new Date())
+    const { url } = await startCheckout(
+      user.user,
+      { plan: 'basic' },
+      { now: new Date(), logFailure: () => {} },
+    )
     const [, session = ''] = /\/pay\/(\w+)$/.exec(url) ?? []
     stripe.pay(session)
 
@@ -204,5 +282,27 @@ describe('an erased account', () => {
     const subscription = stripe.subscriptions.get(String(stripe.sessions.get(session)?.subscription))
     expect(subscription?.status).toBe('canceled')
     expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+  })
+
+  it('that became a customer meanwhile, at any point, is nobody’s customer', async () => {
+    const { ensureCustomer } = await import('../../../lib/domain/billing-customers.js')
+    const { changeProfile } = await import('../../../lib/domain/user-profiles.js')
+    for (let writes = 0, paused = true; paused; writes++) {
+      await emptyDatabase()
+      const user = await createTestUser()
+      await changeProfile(user.user._id, { preferences: { voiceModel: 'nova' } }, new Date())
+
+      const underWay = await pauseAfterWrites(writes, () =>
+        erasure.deleteAccount(user.user, user.password, request()),
+      )
+      const customer = await ensureCustomer(user.user, undefined, new Date())
+      await underWay.finish()
+      await Promise.all(work)
+      await erasure.finishErasures(later())
+
+      paused = underWay.paused
+      expect(stripe.customers.get(customer), `after ${writes} writes`).toMatchObject({ deleted: true })
+      expect(await db().collection('userprofiles').countDocuments()).toBe(0)
+    }
   })
 })

@@ -292,6 +292,51 @@ describe('what Stripe says of a subscription', () => {
 
     expect(await stateOf(user)).toMatchObject({ status: 'cancelled' })
   })
+
+  it('that it does not understand leaves a plan as it was', async () => {
+    const { user, subscription, events } = await subscribe('premium')
+    for (const event of events) await api.deliver(event)
+    const before = await stateOf(user)
+
+    subscription.status = 'a status of next year'
+    await api.deliver(stripe.event('customer.subscription.updated', subscription))
+
+    expect(await stateOf(user)).toEqual(before)
+  })
+
+  it.each([
+    ['lasts as long as it was paid for', 'active', 30],
+    ['ends at once where nobody paid', 'past_due', 1],
+    ['ends at once where it was paused', 'paused', 1],
+  ])('of a customer whom it does not know any more %s', async (_, status, days) => {
+    stripe.now = Math.floor(Date.now() / 1_000)
+    const { user, subscription, events } = await subscribe('premium')
+    for (const event of events) await api.deliver(event)
+    const changed = { 'subscription.status': status }
+    await testDatabase().db.collection('userprofiles').updateOne({ userId: user.user._id }, { $set: changed })
+    stripe.customers.delete(subscription.customer)
+    stripe.subscriptions.delete(subscription.id)
+
+    const { startCheckout } = await import('../../../lib/domain/billing.js')
+    const { readCustomer } = await import('../../../lib/domain/subscription-readings.js')
+    const logged: unknown[] = []
+    const request = { now: new Date(), logFailure: (failure: unknown) => void logged.push(failure) }
+    const { url } = await startCheckout(user.user, { plan: 'basic' }, request)
+    expect(logged.join()).toContain(`does not have ${subscription.id}`)
+
+    const stored = await storedOf(user)
+    const end = endOfPeriod(subscription)
+    const begin = end - 30 * 24 * 60 * 60
+    expect(stored).toMatchObject({ plan: 'premium', status: 'cancelled', cancelAtPeriodEnd: false })
+    expect(entitlementAt(stored, date(begin + days * 24 * 60 * 60)).plan).toBe('free')
+    expect(entitlementAt(stored, date(begin + days * 24 * 60 * 60 - 1)).plan).toBe(
+      days > 1 ? 'premium' : 'free',
+    )
+
+    stripe.pay(url.slice(url.lastIndexOf('/') + 1))
+    expect(await readCustomer(String(stored.stripeCustomerId), new Date())).toMatchObject({ remarks: [] })
+    expect(await stateOf(user)).toMatchObject({ plan: 'basic', status: 'active' })
+  })
 })
 
 /** Delivers until it is taken, as Stripe does. */
