@@ -1,11 +1,12 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { isDuplicateKey } from '../db/errors.js'
 import { AppError, invalidField } from '../errors.js'
-import { assertMayCreate, type Editor, handOver, hasCaptured } from './project-ownership.js'
+import { areTaken, assertMayCreate, type Editor, handOver } from './project-ownership.js'
 import { findUser } from './users.js'
 import type { WidgetConfigInput } from './widget-config-input.js'
 import {
   findProject,
+  namesAfter,
   type Project,
   type PropertyInfo,
   type PublicWidgetConfig,
@@ -144,12 +145,9 @@ async function assertNamesNoOther(
   domains: readonly string[],
   editor: Editor,
 ): Promise<void> {
-  const names = domains.flatMap(domain => [domain, `www.${domain}`]).filter(name => name !== projectId)
+  const names = domains.flatMap(namesAfter).filter(name => name !== projectId)
   if (names.length === 0 || editor.isAdmin) return
-  const others = await (await widgetConfigs.open()).find({ projectId: { $in: names } }).toArray()
-  const own = others.filter(other => editor.mayEdit(other)).map(other => other.projectId)
-  const unowned = names.filter(name => !own.includes(name))
-  if (own.length < others.length || (await hasCaptured(unowned))) throw domainTaken()
+  if (await areTaken(names, editor)) throw domainTaken()
 }
 
 async function create(
