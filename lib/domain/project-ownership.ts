@@ -21,7 +21,7 @@ export interface Editor {
   /** For histories. */
   id: string
   isAdmin: boolean
-  /** Whose projects it edits and creates; nobody's for an admin. */
+  /** Whose projects it creates; nobody's for an admin or a key of the deployment. */
   ownerId?: ObjectId
   mayEdit(config: Pick<WidgetConfig, 'ownerId' | 'projectId'>): boolean
 }

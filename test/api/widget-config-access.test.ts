@@ -325,6 +325,19 @@ describe('an API key', () => {
     expect((await stored('nivasa-enchante'))?.agentName).toBe(expected === 200 ? 'Riya' : undefined)
   })
 
+  it.each([
+    ['of the deployment', () => keyOf(undefined, ['widgets:write'])],
+    ['of an owner', () => keyOf(alice, ['widgets:write'])],
+  ])('%s gives no project away, and takes none', async (_, makeKey) => {
+    const headers = await makeKey()
+    const before = await everything()
+    for (const ownerId of [bob.user._id.toHexString(), null])
+      for (const id of ['nivasa-enchante', 'free'])
+        expect((await put(id, { ownerId }, { headers })).status).toBe(403)
+    expect((await put('captured-project', { agentName: 'X' }, { headers })).status).toBe(404)
+    expect(await everything()).toEqual(before)
+  })
+
   it('limited to microsites creates those only, for its owner, and gives none away', async () => {
     const headers = await keyOf(undefined, ['widgets:write'], ['free', 'captured-project'])
     expect((await put('other', { agentName: 'X' }, { headers })).status).toBe(404)
