@@ -41,7 +41,7 @@ const PropertyInfoInput = z
 
 /**
  * A change of a configuration: some of its fields, or the whole form as it was read. What a client may not set
- * (ids, times) is ignored.
+ * (ids, times, the revision) is ignored.
  */
 export const WidgetConfigInput = z
   .object({
@@ -64,8 +64,6 @@ export const WidgetConfigInput = z
       .max(50)
       .transform(domains => [...new Set(domains)]),
     phoneCountry: z.string().refine(code => phoneCountry(code) !== undefined, 'must be a country like IN'),
-    /** The revision that the change was made from: another one by then is a conflict. */
-    revision: z.number().int().nonnegative(),
     /** Whose project it is from now on; null for nobody's. For admins. */
     ownerId: UserId.nullable(),
   })

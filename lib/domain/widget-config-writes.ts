@@ -19,6 +19,9 @@ import {
 
 const KEPT_REVISIONS = 20
 
+/** Which revisions a change may be made from: any that is stored, or one of these; 0 is that of what is not stored. */
+export type ExpectedRevision = 'any' | readonly number[]
+
 /** How often a change is tried again when another one gets ahead of it. */
 const ATTEMPTS = 10
 
@@ -26,7 +29,8 @@ const ATTEMPTS = 10
  * Changes a project's configuration, and creates it where there is none. Concurrent changes of different fields
  * both survive.
  *
- * @throws {AppError} `conflict` for a stale revision or a domain of another project, `not_found` for a project of
+ * @param expected which revisions the change may be made from, where its client says so.
+ * @throws {AppError} `conflict` for another revision or a domain of another project, `not_found` for a project of
  *   somebody else, `forbidden` for what only an admin may do.
  */
 export async function saveWidgetConfig(
@@ -34,12 +38,13 @@ export async function saveWidgetConfig(
   input: WidgetConfigInput,
   editor: Editor,
   now: Date,
+  expected?: ExpectedRevision,
 ): Promise<PublicWidgetConfig> {
-  const { revision, ownerId, ...changes } = input
+  const { ownerId, ...changes } = input
   if (ownerId !== undefined && !editor.isAdmin)
     throw new AppError('forbidden', 'Only an admin gives a project to somebody.')
   if (typeof ownerId === 'string') await assertIsUser(ownerId)
-  const config = await changeWidgetConfig(projectId, editor, revision, now, () => changes)
+  const config = await changeWidgetConfig(projectId, editor, expected, now, () => changes)
   if (ownerId === undefined) return toPublicConfig(projectId, config)
   const handedOver = await handOver(projectId, ownerId === null ? undefined : new ObjectId(ownerId), now)
   return toPublicConfig(projectId, handedOver)
@@ -78,8 +83,9 @@ export async function saveOrSuggest(
   input: WidgetConfigInput,
   editor: Editor | undefined,
   now: Date,
+  expected?: ExpectedRevision,
 ): Promise<PublicWidgetConfig> {
-  if (editor) return saveWidgetConfig(projectId, input, editor, now)
+  if (editor) return saveWidgetConfig(projectId, input, editor, now, expected)
   if (!isSuggestion(input)) throw new AppError('unauthenticated')
   return suggestPropertyInfo(projectId, input.propertyInfo, now)
 }
@@ -107,14 +113,14 @@ type Changes = { [field in keyof Settings]?: Settings[field] | undefined }
  * Changes what an editor may change, as a new revision. Writes over exactly what it read; when another change got
  * ahead of it, reads again.
  *
- * @param expected the revision that the change was made from, where its client said so.
+ * @param expected which revisions the change may be made from, where its client says so.
  * @param mode whether settings that the changes do not name stay or go.
  * @throws {AppError} as `saveWidgetConfig` does.
  */
 export async function changeWidgetConfig(
   projectId: string,
   editor: Editor,
-  expected: number | undefined,
+  expected: ExpectedRevision | undefined,
   now: Date,
   changesFor: (current: WidgetConfig | null) => Changes,
   mode: 'merge' | 'replace' = 'merge',
@@ -122,7 +128,7 @@ export async function changeWidgetConfig(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const current = await (await widgetConfigs.open()).findOne({ projectId })
     if (current && !editor.mayEdit(current)) throw new AppError('not_found')
-    if (expected !== undefined && expected !== (current ? revisionOf(current) : 0))
+    if (!isExpected(current, expected))
       throw new AppError('conflict', 'The configuration was changed meanwhile: read it again.')
     const changes = changesFor(current)
     const kept = current?.domains ?? []
@@ -221,6 +227,11 @@ const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
 function settingsOf(config: WidgetConfig): Settings {
   const set = SETTINGS.filter(field => config[field] !== undefined).map(field => [field, config[field]])
   return { domains: [], ...Object.fromEntries(set) }
+}
+
+function isExpected(current: WidgetConfig | null, expected: ExpectedRevision | undefined): boolean {
+  if (expected === undefined) return true
+  return expected === 'any' ? current !== null : expected.includes(revisionOf(current ?? {}))
 }
 
 /** A document of the old store counts no changes. */
