@@ -21,22 +21,39 @@ const Domain = z
     'must be a domain like example.com',
   )
 
-const Price = z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(200))
+/** A fact that clients send as a text, as a number, or as null for none. */
+function fact(maxLength: number) {
+  return z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(maxLength)).nullable()
+}
 
-/** Facts about the property as clients send them: prices by configuration, whatever the configuration is called. */
+function factList(maxItems: number, maxLength: number) {
+  return z
+    .array(fact(maxLength))
+    .max(maxItems)
+    .transform(items => items.filter(item => item !== null))
+    .nullish()
+}
+
+/**
+ * Facts about the property as clients send them: prices by configuration, whatever the configuration is called. What is
+ * null is left out: old widgets send what they found on their page, and nobody can mend them.
+ */
 const PropertyInfoInput = z
   .object({
-    availableBhk: z.array(z.string().max(100)).max(50).optional(),
-    amenities: z.array(z.string().max(200)).max(200).optional(),
-    pricing: z.record(z.string().min(1).max(100), Price).nullish(),
+    availableBhk: factList(50, 100),
+    amenities: factList(200, 200),
+    pricing: z.record(z.string().min(1).max(100), fact(200)).nullish(),
   })
   .catchall(z.unknown())
-  .transform(({ pricing, ...facts }, context): PropertyInfo => {
+  .transform(({ availableBhk, amenities, pricing, ...others }, context): PropertyInfo => {
+    const facts = { ...others, ...(availableBhk && { availableBhk }), ...(amenities && { amenities }) }
     const free = StrictFreeForm.safeParse(facts)
     for (const issue of free.error?.issues ?? [])
       context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
-    const pairs = Object.entries(pricing ?? {}).map(([configuration, price]) => ({ configuration, price }))
-    return { ...facts, ...(pricing && { pricing: pairs }) } as PropertyInfo
+    const pairs = Object.entries(pricing ?? {}).flatMap(([configuration, price]) =>
+      price === null ? [] : [{ configuration, price }],
+    )
+    return { ...facts, ...(pricing && { pricing: pairs }) }
   })
 
 /**
