@@ -25,8 +25,21 @@ export const Email = z
   .transform(normaliseEmail)
   .pipe(z.string().max(254).regex(EMAIL, 'must be an e-mail address'))
 
-export const UserName = z.string().trim().min(1).max(200)
-export const ContactPhone = z.string().trim().min(3).max(32)
+/** Null where the field of a form is blank: who leaves it empty gives no name. */
+export const UserName = z
+  .string()
+  .trim()
+  .max(200)
+  .nullable()
+  .transform(name => name || null)
+/** Null where the field of a form is blank. */
+export const ContactPhone = z
+  .string()
+  .trim()
+  .max(32)
+  .refine(phone => phone === '' || phone.length >= 3, 'must have at least 3 characters')
+  .nullable()
+  .transform(phone => phone || null)
 
 /** A secret that was mailed to its owner, as it is stored: hashed and with an end. One a kind is outstanding. */
 const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
@@ -151,8 +164,8 @@ export async function createUser(
   account: {
     email: string
     passwordHash: string
-    name?: string | undefined
-    phone?: string | undefined
+    name?: string | null | undefined
+    phone?: string | null | undefined
     owes?: OwedMail['kind']
   },
   now: Date,
@@ -163,8 +176,8 @@ export async function createUser(
     _id: new ObjectId(),
     email,
     passwordHash,
-    ...(name !== undefined && { name }),
-    ...(phone !== undefined && { phone }),
+    ...(name && { name }),
+    ...(phone && { phone }),
     role,
     status: 'active',
     sessionVersion: 0,
