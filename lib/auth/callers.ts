@@ -51,13 +51,18 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
     case 'account':
       return caller.kind === 'user' || caller.kind === 'admin'
     case 'operator':
-      if (caller.kind === 'service') return scope !== undefined && caller.key.scopes.includes(scope)
-      return caller.kind === 'user' || caller.kind === 'admin'
+      return caller.kind === 'user' || caller.kind === 'admin' || isServiceFor(caller, scope)
+    case 'service':
+      return caller.kind === 'admin' || isServiceFor(caller, scope)
     case 'admin':
       return caller.kind === 'admin'
     case 'cron':
       return caller.kind === 'cron' || caller.kind === 'admin'
   }
+}
+
+function isServiceFor(caller: Caller, scope: Scope | undefined): boolean {
+  return caller.kind === 'service' && scope !== undefined && caller.key.scopes.includes(scope)
 }
 
 /** What of the site half's data a caller may see. */
@@ -75,7 +80,7 @@ export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): D
  *
  * @throws {AppError} `forbidden` for a key that is limited to microsites alone: calls are of none.
  */
-export function callScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
+export function callScopeOf(caller: AdminCaller | ServiceCaller): DataScope {
   const { ownerIds, microsites } = dataScopeOf(caller)
   if (microsites && !ownerIds) throw new AppError('forbidden')
   return ownerIds ? { ownerIds } : {}
