@@ -1,6 +1,6 @@
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { hashPassword, NewPassword, needsRehash, verifyPassword } from '../auth/passwords.js'
+import { hashPassword, NewPassword, needsRehash, PasswordAttempt, verifyPassword } from '../auth/passwords.js'
 import { requireAuthSecret, signAccessToken } from '../auth/tokens.js'
 import { env } from '../env.js'
 import { AppError, invalidField } from '../errors.js'
@@ -51,10 +51,7 @@ export const RegisterInput = z
   .extend(TokenWishes.shape)
 export type RegisterInput = z.infer<typeof RegisterInput>
 
-/** A login takes any string for a password: whether it is one is what the comparison says. */
-export const LoginInput = z
-  .object({ email: Email, password: z.string().min(1).max(1_000) })
-  .extend(TokenWishes.shape)
+export const LoginInput = z.object({ email: Email, password: PasswordAttempt }).extend(TokenWishes.shape)
 export type LoginInput = z.infer<typeof LoginInput>
 
 export const RefreshInput = z.object({ refreshToken: z.string().max(200).optional() })

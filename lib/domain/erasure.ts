@@ -1,5 +1,6 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { PasswordAttempt } from '../auth/passwords.js'
 import { deleteCustomer } from '../billing/checkout.js'
 import { collection } from '../db/collection.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
@@ -45,7 +46,7 @@ export const erasures = collection<Erasure>({
   ],
 })
 
-export const DeleteAccountInput = z.object({ password: z.string().min(1).max(1_000) })
+export const DeleteAccountInput = z.object({ password: PasswordAttempt })
 
 export const ErasureReceipt = z.object({
   receipt: z.string(),

@@ -3,7 +3,7 @@ import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { readId } from './ids.js'
 
@@ -150,6 +150,9 @@ export function toPublicUser(user: User): PublicUser {
 }
 
 /** Users of the old system have no status: they are active. */
+export const ACTIVE: { $nin: z.infer<typeof UserStatus>[] } = { $nin: ['suspended', 'deleted'] }
+
+/** The same of a user that was read. */
 export function statusOf(user: Pick<User, 'status'>): z.infer<typeof UserStatus> {
   return user.status ?? 'active'
 }
@@ -185,12 +188,9 @@ export async function createUser(
     createdAt: now,
     updatedAt: now,
   }
-  try {
-    await (await users.openGuarded()).insertOne(user)
-  } catch (error) {
-    if (isDuplicateKey(error)) throw new AppError('conflict', 'This e-mail address is already registered.')
-    throw error
-  }
+  const open = await users.openGuarded()
+  if (!(await unlessTaken(() => open.insertOne(user))))
+    throw new AppError('conflict', 'This e-mail address is already registered.')
   return user
 }
 
@@ -218,7 +218,7 @@ export async function issueOneTimeToken(
   const user = await (await users.open()).findOneAndUpdate(
     {
       email,
-      status: { $nin: ['suspended', 'deleted'] },
+      status: ACTIVE,
       ...(kind === 'verifyEmail' && { emailVerifiedAt: { $exists: false } }),
     },
     {
@@ -254,7 +254,7 @@ export async function consumeOneTimeToken(
       {
         [`${kind}.hash`]: hashSecret(token),
         [`${kind}.expiresAt`]: { $gt: now },
-        status: { $nin: ['suspended', 'deleted'] },
+        status: ACTIVE,
         ...which,
       },
       {

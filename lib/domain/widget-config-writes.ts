@@ -1,5 +1,5 @@
 import { type Filter, ObjectId } from 'mongodb'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
 import { areTaken, assertMayCreate, type Editor, handOver } from './project-ownership.js'
 import { findUser } from './users.js'
@@ -174,12 +174,7 @@ async function create(
     updatedAt: now,
   }
   const configs = await widgetConfigs.openGuarded()
-  try {
-    await configs.insertOne(config)
-    return config
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  if (await unlessTaken(() => configs.insertOne(config))) return config
   // Either somebody else made the project just now, which the next attempt sees, or a domain is taken.
   if ((await configs.countDocuments({ projectId }, { limit: 1 })) === 0) throw domainTaken()
   return undefined
@@ -203,8 +198,8 @@ async function replace(
   const dropped = mode === 'replace' ? SETTINGS.filter(field => changes[field] === undefined) : []
   const unset = [...dropped, ...(changes.propertyInfo === undefined ? [] : ['suggestion'])]
   const configs = await widgetConfigs.openGuarded()
-  try {
-    const written = await configs.findOneAndUpdate(
+  const written = await unlessTaken(() =>
+    configs.findOneAndUpdate(
       // Still the document that the editor may change: a project that changed hands is another's by now.
       { _id, revision: current.revision ?? null, ownerId: current.ownerId ?? null } as Filter<WidgetConfig>,
       {
@@ -213,12 +208,10 @@ async function replace(
         ...(unset.length > 0 && { $unset: Object.fromEntries(unset.map(field => [field, ''])) }),
       },
       { returnDocument: 'after' },
-    )
-    return written ?? undefined
-  } catch (error) {
-    if (isDuplicateKey(error)) throw domainTaken()
-    throw error
-  }
+    ),
+  )
+  if (written === undefined) throw domainTaken()
+  return written ?? undefined
 }
 
 const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
