@@ -46,8 +46,8 @@ export function namedProjectIdOf(input: NamesProject): string | undefined {
 }
 
 /**
- * The project that a submission belongs to: the one it names, else that of the domain of the page it came from, which is
- * a project of its own where nobody has it.
+ * The project that a submission belongs to: the one it names, else that of the domain of the page it came from, which
+ * is a project of its own where nobody has it.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */

@@ -41,7 +41,7 @@ function formsOf(text: string): string[] {
   return digits.length >= PHONE_DIGITS || folded.includes(digits) ? [digits] : [digits, folded]
 }
 
-/** What is searched for, in each form that it may have, folded like what is searched: at least three characters of it. */
+/** What is searched for, in each form that it may have, folded like what is searched: at least three characters. */
 export const SearchText = z
   .string()
   .max(100)

@@ -269,7 +269,7 @@ export const PublicWidgetConfig = Appearance.extend({
   propertyInfo: z.record(z.string(), z.unknown()),
   domains: z.array(z.string()),
   phoneCountry: z.string().optional(),
-  /** Counts the changes; 0 while nothing is stored. As `If-Match` of a change, it guards against overwriting another. */
+  /** Counts the changes; 0 while nothing is stored. As a change's `If-Match` it guards against overwriting another. */
   revision: z.number().int(),
   createdAt: z.date(),
   updatedAt: z.date(),
