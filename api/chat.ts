@@ -1,7 +1,6 @@
-import { projectIdOf } from '../lib/domain/captured-input.js'
+import { findConfigOf } from '../lib/domain/captured-input.js'
 import { answerChat, ChatAnswer } from '../lib/domain/chat-answers.js'
 import { ChatInput } from '../lib/domain/chat-input.js'
-import { findWidgetConfig } from '../lib/domain/widget-configs.js'
 import { ok } from '../lib/http/reply.js'
 import { route } from '../lib/http/route.js'
 import { serve } from '../lib/http/serve.js'
@@ -13,7 +12,7 @@ const POST = route(
     limit: 'chat',
     body: ChatInput,
     project: ({ body: { projectId, microsite }, origin }) =>
-      findWidgetConfig(projectIdOf({ microsite, metadata: { projectId } }, origin)),
+      findConfigOf({ microsite, metadata: { projectId } }, origin),
     responses: { 200: { description: 'The answer, of a model or by rule', schema: ChatAnswer } },
   },
   async ({ body, project, context }) => ok(await answerChat(body, project, context)),

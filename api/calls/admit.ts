@@ -7,7 +7,7 @@ import { serve } from '../../lib/http/serve.js'
 const POST = route(
   {
     summary: 'Reserve a call of the plan before it is answered',
-    access: 'operator',
+    access: 'service',
     scope: 'calls:write',
     limit: 'admission',
     body: AdmitCallInput,

@@ -1,8 +1,7 @@
 import { dataScopeOf } from '../../lib/auth/callers.js'
-import { ChatSessionInput, projectIdOf } from '../../lib/domain/captured-input.js'
+import { ChatSessionInput, findProjectOf } from '../../lib/domain/captured-input.js'
 import { ChatSessionAnswer, saveChatSession } from '../../lib/domain/chat-session-capture.js'
 import { ChatSessionFilter, ChatSessionPage, listChatSessions } from '../../lib/domain/chat-session-list.js'
-import { findProject } from '../../lib/domain/widget-configs.js'
 import { created, ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -16,7 +15,7 @@ const POST = route(
     limit: 'capture',
     body: ChatSessionInput,
     maxBodyBytes: 512 * 1024,
-    project: ({ body, origin }) => findProject(projectIdOf(body, origin)),
+    project: ({ body, origin }) => findProjectOf(body, origin),
     responses: { 200: answer, 201: answer },
   },
   async ({ body, project, context }) => {

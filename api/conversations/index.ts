@@ -8,7 +8,7 @@ import { serve } from '../../lib/http/serve.js'
 const POST = route(
   {
     summary: 'Save a turn of a call, or how far the call is',
-    access: 'operator',
+    access: 'service',
     scope: 'calls:write',
     limit: 'calls',
     body: ConversationInput,

@@ -1,8 +1,7 @@
 import { dataScopeOf } from '../../lib/auth/callers.js'
-import { LeadInput, projectIdOf } from '../../lib/domain/captured-input.js'
+import { findProjectOf, LeadInput } from '../../lib/domain/captured-input.js'
 import { captureLead, LeadCreated } from '../../lib/domain/lead-capture.js'
 import { LeadFilter, LeadPage, listLeads } from '../../lib/domain/lead-list.js'
-import { findProject } from '../../lib/domain/widget-configs.js'
 import { created, ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -14,7 +13,7 @@ const POST = route(
     limit: 'capture',
     body: LeadInput,
     maxBodyBytes: 512 * 1024,
-    project: ({ body, origin }) => findProject(projectIdOf(body, origin)),
+    project: ({ body, origin }) => findProjectOf(body, origin),
     responses: { 201: { description: 'The lead, also of a repeated submission', schema: LeadCreated } },
   },
   async ({ body, project, context }) =>

@@ -1,31 +1,17 @@
-import { z } from 'zod'
-import { PublicApiKey, streamApiKeys } from '../../lib/domain/api-keys.js'
-import { ExportedConversation, streamConversations } from '../../lib/domain/conversation-history.js'
-import { PublicTurn, streamTurns } from '../../lib/domain/conversation-transcript.js'
-import { AccountExport, exportAccount } from '../../lib/domain/erasure.js'
+import { AccountExport, AccountLists, accountLists, exportAccount } from '../../lib/domain/account-export.js'
 import { successWithLists } from '../../lib/http/export.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
-
-const WholeExport = AccountExport.extend({
-  apiKeys: z.array(PublicApiKey),
-  conversations: z.array(ExportedConversation),
-  conversationTurns: z.array(PublicTurn.extend({ sessionId: z.string() })),
-})
 
 const GET = route(
   {
     summary: 'Everything that is stored of the signed-in user',
     access: 'user',
     limit: 'export',
-    responses: { 200: { description: 'All own data', schema: WholeExport } },
+    responses: { 200: { description: 'All own data', schema: AccountExport.extend(AccountLists.shape) } },
   },
   async ({ caller: { user }, context }) =>
-    successWithLists(await exportAccount(user, context.now), {
-      apiKeys: streamApiKeys(user._id),
-      conversations: streamConversations(user._id),
-      conversationTurns: streamTurns(user._id),
-    }),
+    successWithLists(await exportAccount(user, context.now), accountLists(user)),
 )
 
 export default serve('/api/user/export', { GET })

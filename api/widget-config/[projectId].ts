@@ -34,7 +34,7 @@ const write = route(
     responses: { 200: { description: 'The stored configuration', schema: PublicWidgetConfig } },
   },
   async ({ params, body, caller, context }) =>
-    ok(await saveOrSuggest(params.projectId, body, editorIfAny(caller), context.now)),
+    ok(await saveOrSuggest(params.projectId, body, editorIfAny(caller), context.now, context.ifMatch)),
 )
 
 export default serve('/api/widget-config/:projectId', { GET, POST: write, PUT: write })

@@ -6,11 +6,12 @@ export type { Scope }
 
 /**
  * Who may use a route. `public`: anybody, and credentials are not looked at (old dashboards send their widget key
- * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them; where the route has a scope, an API
- * key needs it. `user`: somebody with an account. `account`: an account or an admin, but no API key. `operator`: whoever
- * has data to look after: accounts, admins, and API keys with the route's scope. `admin` and `cron`: what they say.
+ * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them; where the route has a scope, an
+ * API key needs it. `user`: somebody with an account. `account`: an account or an admin, but no API key. `operator`:
+ * whoever has data to look after: accounts, admins, and API keys with the route's scope. `service`: other systems, by
+ * API keys with the route's scope, and admins. `admin` and `cron`: what they say.
  */
-export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'admin' | 'cron'
+export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'service' | 'admin' | 'cron'
 
 export interface PublicCaller {
   kind: 'public'
@@ -48,6 +49,7 @@ interface CallersOf {
   user: UserCaller
   account: UserCaller | AdminCaller
   operator: UserCaller | AdminCaller | ServiceCaller
+  service: AdminCaller | ServiceCaller
   admin: AdminCaller
   cron: CronCaller | AdminCaller
 }

@@ -51,13 +51,18 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
     case 'account':
       return caller.kind === 'user' || caller.kind === 'admin'
     case 'operator':
-      if (caller.kind === 'service') return scope !== undefined && caller.key.scopes.includes(scope)
-      return caller.kind === 'user' || caller.kind === 'admin'
+      return caller.kind === 'user' || caller.kind === 'admin' || isServiceFor(caller, scope)
+    case 'service':
+      return caller.kind === 'admin' || isServiceFor(caller, scope)
     case 'admin':
       return caller.kind === 'admin'
     case 'cron':
       return caller.kind === 'cron' || caller.kind === 'admin'
   }
+}
+
+function isServiceFor(caller: Caller, scope: Scope | undefined): boolean {
+  return caller.kind === 'service' && scope !== undefined && caller.key.scopes.includes(scope)
 }
 
 /** What of the site half's data a caller may see. */
@@ -75,7 +80,7 @@ export function dataScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): D
  *
  * @throws {AppError} `forbidden` for a key that is limited to microsites alone: calls are of none.
  */
-export function callScopeOf(caller: UserCaller | AdminCaller | ServiceCaller): DataScope {
+export function callScopeOf(caller: AdminCaller | ServiceCaller): DataScope {
   const { ownerIds, microsites } = dataScopeOf(caller)
   if (microsites && !ownerIds) throw new AppError('forbidden')
   return ownerIds ? { ownerIds } : {}
@@ -128,14 +133,13 @@ function ownedByOneOf(userIds: readonly ObjectId[]): Editor['mayEdit'] {
   return ({ ownerId }) => ownerId !== undefined && userIds.some(userId => userId.equals(ownerId))
 }
 
+/** A key is no admin, whoever made it: one that leaks gives no project away. */
 function keyAsEditor({ id, key }: ServiceCaller): Editor {
   const { ownerId, userIds, microsites } = key
   const owner = ownerId
     ? ownerAsEditor(id, ownerId)
-    : userIds
-      ? { id, isAdmin: false, mayEdit: ownedByOneOf(userIds) }
-      : adminAsEditor(id)
+    : { id, isAdmin: false, mayEdit: userIds ? ownedByOneOf(userIds) : () => true }
   if (!microsites) return owner
   const mayEdit: Editor['mayEdit'] = config => microsites.includes(config.projectId) && owner.mayEdit(config)
-  return { ...owner, isAdmin: false, mayEdit }
+  return { ...owner, mayEdit }
 }

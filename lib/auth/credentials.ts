@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { findApiKey } from '../domain/api-keys.js'
+import { API_KEY_PREFIX, findApiKey } from '../domain/api-keys.js'
 import { findSessionUser } from '../domain/sessions.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
@@ -7,8 +7,6 @@ import type { Access, AdminCaller, Caller, UserCaller } from './caller.js'
 import { ACCESS_COOKIE, readCookie } from './cookies.js'
 import { isOwnOrigin } from './origins.js'
 import { verifyAccessToken } from './tokens.js'
-
-const API_KEY = /^llk_/
 
 /**
  * Who a request proves to be from, or undefined. A header goes before a cookie: who sends one means it.
@@ -26,7 +24,7 @@ export async function identify(request: Request, access: Access, now: Date): Pro
 async function callerOf(request: Request, access: Access, now: Date): Promise<Caller | undefined> {
   const bearer = bearerToken(request)
   // A client whose key is not set yet sends an empty header.
-  const apiKey = request.headers.get('x-api-key')?.trim() || (bearer && API_KEY.test(bearer) && bearer)
+  const apiKey = request.headers.get('x-api-key')?.trim() || (bearer?.startsWith(API_KEY_PREFIX) && bearer)
   if (apiKey) {
     const key = await findApiKey(apiKey, now)
     return key && { kind: 'service', id: `key:${key._id}`, key }

@@ -21,6 +21,9 @@ export const NewPassword = z
     'is one of the most common passwords: choose another',
   )
 
+/** A password that somebody signs in with: any text, since whether it is the right one is what the comparison says. */
+export const PasswordAttempt = z.string().min(1).max(1_000)
+
 function isTooLong(password: string): boolean {
   return Buffer.byteLength(password) > MAX_BYTES
 }

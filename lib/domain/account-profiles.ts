@@ -32,16 +32,22 @@ export async function getProfile(user: User, now: Date): Promise<PublicProfile> 
 }
 
 /**
- * Changes the fields that are given and leaves the others: of two concurrent updates both survive.
+ * Changes the fields that are given and leaves the others: of two concurrent updates both survive. A name or phone that
+ * is given as null or blank is taken out.
  *
  * @throws {AppError} `not_found` for an account that was erased meanwhile, `unavailable` while the database is away.
  */
 export async function updateProfile(user: User, input: ProfileInput, now: Date): Promise<PublicProfile> {
   const { businessInfo, ...account } = input
+  const fields = Object.entries(account)
+  const cleared = fields.filter(([, value]) => value === null)
   // The account first: where it was erased meanwhile, nothing may be written.
   const updated = await (await users.openGuarded()).findOneAndUpdate(
     { _id: user._id, status: { $ne: 'deleted' } },
-    { $set: { ...account, updatedAt: now } },
+    {
+      $set: { ...Object.fromEntries(fields.filter(([, value]) => value !== null)), updatedAt: now },
+      ...(cleared.length > 0 && { $unset: Object.fromEntries(cleared.map(([field]) => [field, ''])) }),
+    },
     { returnDocument: 'after' },
   )
   if (!updated) throw new AppError('not_found')

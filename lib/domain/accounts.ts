@@ -1,6 +1,6 @@
 import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
-import { hashPassword, NewPassword, needsRehash, verifyPassword } from '../auth/passwords.js'
+import { hashPassword, NewPassword, needsRehash, PasswordAttempt, verifyPassword } from '../auth/passwords.js'
 import { requireAuthSecret, signAccessToken } from '../auth/tokens.js'
 import { env } from '../env.js'
 import { AppError, invalidField } from '../errors.js'
@@ -15,6 +15,7 @@ import {
   rotateSession,
   type Session,
   startSession,
+  TokenLife,
 } from './sessions.js'
 import {
   ContactPhone,
@@ -35,12 +36,10 @@ const SHORT_TTL_SECONDS = 15 * 60
 
 const TokenWishes = z.object({
   /** `short`: an access token of 15 minutes, for clients that refresh. */
-  tokenLife: z.enum(['default', 'short']).default('default'),
+  tokenLife: TokenLife.default('default'),
   /** `cookie`: a browser session of our own pages; the tokens are in HttpOnly cookies and not in the answer. */
   session: z.enum(['token', 'cookie']).default('token'),
 })
-
-type TokenLife = z.infer<typeof TokenWishes>['tokenLife']
 
 export const RegisterInput = z
   .object({
@@ -52,10 +51,7 @@ export const RegisterInput = z
   .extend(TokenWishes.shape)
 export type RegisterInput = z.infer<typeof RegisterInput>
 
-/** A login takes any string for a password: whether it is one is what the comparison says. */
-export const LoginInput = z
-  .object({ email: Email, password: z.string().min(1).max(1_000) })
-  .extend(TokenWishes.shape)
+export const LoginInput = z.object({ email: Email, password: PasswordAttempt }).extend(TokenWishes.shape)
 export type LoginInput = z.infer<typeof LoginInput>
 
 export const RefreshInput = z.object({ refreshToken: z.string().max(200).optional() })
@@ -157,13 +153,13 @@ export async function checkPassword(email: string, password: string, request: Ac
 }
 
 /**
- * Exchanges a refresh token for new tokens.
+ * Exchanges a refresh token for new tokens, which live as long as the client asked for when it signed in.
  *
  * @throws {AppError} `unauthenticated`; a token that was used before ends its whole session.
  */
 export async function refresh(refreshToken: string, now: Date): Promise<SignedIn> {
   const { user, session, refreshToken: next } = await rotateSession(refreshToken, now)
-  return signedIn(user, session, next, ttlSecondsOf('short'), now)
+  return signedIn(user, session, next, now)
 }
 
 /**
@@ -233,25 +229,20 @@ export async function logout(
 }
 
 async function signIn(user: User, life: TokenLife, { now }: AccountRequest): Promise<SignedIn> {
-  const { session, refreshToken } = await startSession(user, now)
-  return signedIn(user, session, refreshToken, ttlSecondsOf(life), now)
+  const { session, refreshToken } = await startSession(user, now, life)
+  return signedIn(user, session, refreshToken, now)
 }
 
 /** What a client asks for is never longer than what the deployment gives. */
-function ttlSecondsOf(life: TokenLife): number {
+function ttlSecondsOf({ tokenLife = 'short' }: Session): number {
   const { accessTokenTtlSeconds } = env()
-  return life === 'short' ? Math.min(SHORT_TTL_SECONDS, accessTokenTtlSeconds) : accessTokenTtlSeconds
+  return tokenLife === 'short' ? Math.min(SHORT_TTL_SECONDS, accessTokenTtlSeconds) : accessTokenTtlSeconds
 }
 
-async function signedIn(
-  user: User,
-  session: Session,
-  refreshToken: string,
-  ttlSeconds: number,
-  now: Date,
-): Promise<SignedIn> {
+async function signedIn(user: User, session: Session, refreshToken: string, now: Date): Promise<SignedIn> {
   const { _id: sessionId, sessionVersion } = session
   const claims = { userId: user._id.toHexString(), sessionId, sessionVersion }
+  const ttlSeconds = ttlSecondsOf(session)
   const token = await signAccessToken(claims, ttlSeconds, now)
   const refreshExpiresIn = (session.expiresAt.getTime() - now.getTime()) / 1000
   return { user: toPublicUser(user), token, refreshToken, expiresIn: ttlSeconds, refreshExpiresIn }

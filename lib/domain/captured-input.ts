@@ -1,8 +1,17 @@
 import { z } from 'zod'
+import { patiently } from '../db/patience.js'
 import { CapturedFreeForm } from './free-form.js'
 import { hostOf } from './hosts.js'
 import { CapturedConversation, IdentifiedConversation } from './messages.js'
-import { ProjectId, UNNAMED_PROJECT } from './widget-configs.js'
+import {
+  type FoundWidgetConfig,
+  findProject,
+  findProjectIdOfDomain,
+  findWidgetConfig,
+  type Project,
+  ProjectId,
+  UNNAMED_PROJECT,
+} from './widget-configs.js'
 
 /** A scalar that old clients send as a text or as a number; empty, or of another type, counts as not given. */
 export const looseText = z
@@ -29,15 +38,34 @@ export const LeadInput = z.object({
 })
 export type LeadInput = z.infer<typeof LeadInput>
 
+type NamesProject = Pick<LeadInput, 'microsite' | 'metadata'>
+
+/** The id of the project that a submission names, else its microsite; undefined where it says neither. */
+export function namedProjectIdOf(input: NamesProject): string | undefined {
+  return ProjectId.safeParse(input.metadata.projectId).data ?? input.microsite
+}
+
 /**
- * The project that a submission belongs to: the one it names, else its microsite, else the host of the page it
- * came from.
+ * The project that a submission belongs to: the one it names, else that of the domain of the page it came from, which
+ * is a project of its own where nobody has it.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
  */
-export function projectIdOf(input: Pick<LeadInput, 'microsite' | 'metadata'>, origin: string | null): string {
-  const named = ProjectId.safeParse(input.metadata.projectId)
+export async function findProjectOf(input: NamesProject, origin: string | null): Promise<Project> {
+  return findProject(await findProjectIdOf(input, origin))
+}
+
+/** The configuration of the same project, the last known or the defaults while the database is away. */
+export async function findConfigOf(input: NamesProject, origin: string | null): Promise<FoundWidgetConfig> {
+  return findWidgetConfig((await patiently(findProjectIdOf(input, origin))) ?? UNNAMED_PROJECT)
+}
+
+async function findProjectIdOf(input: NamesProject, origin: string | null): Promise<string> {
+  const named = namedProjectIdOf(input)
+  if (named !== undefined) return named
   // A browser's origin is a host that there is; what is none may have any length.
   const host = ProjectId.safeParse(hostOf(origin ?? ''))
-  return named.data ?? input.microsite ?? host.data ?? UNNAMED_PROJECT
+  return host.success ? ((await findProjectIdOfDomain(host.data)) ?? host.data) : UNNAMED_PROJECT
 }
 
 /** A chat without a lead, or before one: what a lead may have, and the widget's own id of the chat. */

@@ -1,5 +1,6 @@
 import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { newestFirst } from '../db/keyset.js'
 import { createdWithin, listNewestFirst, PageQuery, pageOf } from '../db/listing.js'
 import { AppError } from '../errors.js'
 import { type ChatSession, chatSessions, PublicChatSession, toPublicSession } from './chat-sessions.js'
@@ -9,6 +10,9 @@ import { fitToAnswer, fitToPage } from './list-size.js'
 import { Microsite } from './microsite.js'
 import { EndMoment, Moment } from './moment.js'
 import { QueryPhone, readPhone } from './phone.js'
+
+/** How many chats of an export are read at a time. */
+const EXPORT_BATCH = 500
 
 /** The query of a list of chats. */
 export const ChatSessionFilter = PageQuery.extend({
@@ -37,6 +41,15 @@ export async function listChatSessions(
   const matching = { $and: [scopeFilter<ChatSession>(scope), queryOf(filter)] }
   const found = await listNewestFirst(await chatSessions.open(), matching, filter)
   return { ...found, items: fitToPage(found.items.map(toPublicSession)) }
+}
+
+/** Every chat of a scope, newest first, as they are read: however many there are, few are in memory. */
+export async function* streamChatSessions(scope: DataScope): AsyncGenerator<PublicChatSession> {
+  const found = (await chatSessions.open())
+    .find(scopeFilter<ChatSession>(scope))
+    .sort(newestFirst)
+    .batchSize(EXPORT_BATCH)
+  for await (const session of found) yield toPublicSession(session)
 }
 
 /**

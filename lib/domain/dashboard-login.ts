@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { PasswordAttempt } from '../auth/passwords.js'
 import { type AccountRequest, login } from './accounts.js'
 import { Email } from './users.js'
 
 /** The login of the old dashboards: their `username` is the e-mail address. */
-export const DashboardLogin = z.object({ username: Email, password: z.string().min(1).max(1_000) })
+export const DashboardLogin = z.object({ username: Email, password: PasswordAttempt })
 
 /** What the old dashboards read; they hold nothing but the token. */
 export const DashboardAnswer = z.object({

@@ -1,22 +1,20 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { PasswordAttempt } from '../auth/passwords.js'
 import { deleteCustomer } from '../billing/checkout.js'
 import { collection } from '../db/collection.js'
-import { getProfile, PublicProfile } from './account-profiles.js'
 import { type AccountRequest, checkPassword } from './accounts.js'
 import { apiKeys } from './api-keys.js'
 import { conversationTurns } from './conversation-turns.js'
 import { conversations } from './conversations.js'
-import { findMails, forgetMails, OutboxMail } from './mail-outbox.js'
+import { forgetMails } from './mail-outbox.js'
 import { releasePhoneNumbers } from './phone-assignments.js'
 import { releaseProjects } from './project-ownership.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
 import { sessions } from './sessions.js'
-import { UsageRow, usageOf } from './usage.js'
 import { usagePeriods } from './usage-periods.js'
 import { userProfiles } from './user-profiles.js'
 import { findUser, type User, users } from './users.js'
-import { widgetConfigs } from './widget-configs.js'
 
 /**
  * When an erasure is gone through once more, for what requests left that were under way when it began. Longer than any
@@ -48,37 +46,7 @@ export const erasures = collection<Erasure>({
   ],
 })
 
-export const AccountExport = z.object({
-  exportedAt: z.date(),
-  account: PublicProfile,
-  lastLoginAt: z.date().nullable(),
-  sessions: z.array(z.object({ createdAt: z.date(), expiresAt: z.date() })),
-  mails: z.array(OutboxMail.pick({ kind: true, state: true, requestedAt: true })),
-  projects: z.array(z.string()),
-  usage: z.array(UsageRow),
-})
-
-/** Everything that is stored of a user, beside keys and calls, which may be many, and the leads, which have an export. */
-export async function exportAccount(user: User, now: Date): Promise<z.infer<typeof AccountExport>> {
-  const [account, live, mails, projects, usage] = await Promise.all([
-    getProfile(user, now),
-    (await sessions.open()).find({ userId: user._id }).toArray(),
-    findMails(user.email),
-    (await widgetConfigs.open()).find({ ownerId: user._id }, { projection: { projectId: 1 } }).toArray(),
-    usageOf(user._id),
-  ])
-  return {
-    exportedAt: now,
-    account,
-    lastLoginAt: user.lastLoginAt ?? null,
-    sessions: live.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
-    mails: mails.map(({ kind, state, requestedAt }) => ({ kind, state, requestedAt })),
-    projects: projects.map(({ projectId }) => projectId),
-    usage,
-  }
-}
-
-export const DeleteAccountInput = z.object({ password: z.string().min(1).max(1_000) })
+export const DeleteAccountInput = z.object({ password: PasswordAttempt })
 
 export const ErasureReceipt = z.object({
   receipt: z.string(),

@@ -6,6 +6,9 @@ import type { Lead } from './leads.js'
 const TRIGRAM = 3
 const MAX_FIELD = 60
 
+/** A number of so many digits is a phone, whatever separates them. */
+const PHONE_DIGITS = 10
+
 /** Of a million phones ten have any seven digits in a row, and a thousand any four. */
 const NUMBERS = [7, 4]
 const DIGITS_ONLY = /^\d+$/
@@ -26,17 +29,24 @@ function fold(text: string): string {
     .trim()
 }
 
-/** A phone number in any format: its digits, without the zero that national formats begin with. */
+/** A phone number in any format: its digits, without the zeros that some begin with, while enough are left. */
 function digitsOf(text: string): string | undefined {
-  return /^[\s\d()+./-]+$/.test(text) ? text.replace(/\D/g, '').replace(/^0+/, '') : undefined
+  return /^[\s\d()+./-]+$/.test(text) ? text.replace(/\D/g, '').replace(/^0+(?=\d{3})/, '') : undefined
 }
 
-/** What is searched for, folded like what is searched: at least three characters of it. */
+/** The forms that a text may be found in: a number may be part of a phone, and of a campaign (`2025-11`) too. */
+function formsOf(text: string): string[] {
+  const [digits, folded] = [digitsOf(text), fold(text)]
+  if (!digits) return [folded]
+  return digits.length >= PHONE_DIGITS || folded.includes(digits) ? [digits] : [digits, folded]
+}
+
+/** What is searched for, in each form that it may have, folded like what is searched: at least three characters. */
 export const SearchText = z
   .string()
   .max(100)
-  .transform(text => digitsOf(text) || fold(text))
-  .refine(folded => folded.length >= TRIGRAM, 'must have at least 3 letters or digits')
+  .transform(formsOf)
+  .refine(([form = '']) => form.length >= TRIGRAM, 'must have at least 3 letters or digits')
 
 /** The searchable part of a lead and the keys that find it: phone, name, microsite, campaign. */
 export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 'microsite' | 'metadata'>): {
@@ -53,10 +63,11 @@ export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 
   return { searchText, searchKeys: searchKeysOf(searchText) }
 }
 
-/** Leads that contain a folded text: its rarest key finds them on the index, the text decides. */
-export function matchingSearch(folded: string): Filter<Lead> {
+/** Leads that contain one of the forms of a text: the rarest key of each finds them on the index, the text decides. */
+export function matchingSearch(forms: readonly string[]): Filter<Lead> {
   // Letters, digits and spaces: nothing that a regular expression would read as more than itself.
-  return { searchKeys: oneOf(keysThatFind(folded)), searchText: { $regex: folded } }
+  const contains = forms.map(form => ({ searchText: { $regex: form } }))
+  return { searchKeys: oneOf(forms.flatMap(keysThatFind)), $or: contains }
 }
 
 /** The keys of every place in a text. */

@@ -9,11 +9,16 @@ import { fitToAnswer } from './list-size.js'
 
 const MAX_HISTORY = 200
 
-/** What an operator makes of a lead. */
+/** What an operator makes of a lead. A note that is blank or null is none. */
 export const LeadUpdate = z
   .object({
     status: LeadStatus,
-    note: z.string().trim().min(1).max(4_000),
+    note: z
+      .string()
+      .trim()
+      .max(4_000)
+      .nullable()
+      .transform(note => note || undefined),
     /** `released`: it is none, and counts from now on; `confirmed`: it stays in quarantine. */
     spam: z.enum(['released', 'confirmed']),
   })

@@ -6,7 +6,13 @@ import { events } from './events.js'
 import { hostOf } from './hosts.js'
 import { type Lead, leads } from './leads.js'
 import { REQUEST_LIFE_MS } from './request-life.js'
-import { listsDomains, UNNAMED_PROJECT, type WidgetConfig, widgetConfigs } from './widget-configs.js'
+import {
+  listsDomains,
+  namesAfter,
+  UNNAMED_PROJECT,
+  type WidgetConfig,
+  widgetConfigs,
+} from './widget-configs.js'
 
 const onlyId = { projection: { _id: 1 } }
 
@@ -15,7 +21,7 @@ export interface Editor {
   /** For histories. */
   id: string
   isAdmin: boolean
-  /** Whose projects it edits and creates; nobody's for an admin. */
+  /** Whose projects it creates; nobody's for an admin or a key of the deployment. */
   ownerId?: ObjectId
   mayEdit(config: Pick<WidgetConfig, 'ownerId' | 'projectId'>): boolean
 }
@@ -31,19 +37,28 @@ export async function assertMayCreate(projectId: string, editor: Editor): Promis
   if (editor.isAdmin) return
   const { ownerId } = editor
   if (!editor.mayEdit({ projectId, ...(ownerId && { ownerId }) })) throw new AppError('not_found')
+  const domain = hostOf(projectId)
   const microsite = projectId
-  const [isCaptured, isOnMicrosite, lister] = await Promise.all([
-    hasCaptured([projectId]),
+  const [isTaken, isOnMicrosite, lister] = await Promise.all([
+    areTaken([projectId, ...namesAfter(domain)], editor),
     find({ microsite }, { '_id.microsite': microsite }),
-    (await widgetConfigs.open()).findOne({ domains: hostOf(projectId), ...listsDomains }),
+    (await widgetConfigs.open()).findOne({ domains: domain, ...listsDomains }),
   ])
   const isAnothers = lister !== null && !editor.mayEdit(lister)
-  if (projectId === UNNAMED_PROJECT || isCaptured || isOnMicrosite || isAnothers)
-    throw new AppError('not_found')
+  if (projectId === UNNAMED_PROJECT || isTaken || isOnMicrosite || isAnothers) throw new AppError('not_found')
+}
+
+/** Whether one of these ids is that of a project of somebody else, or of what was captured for a project of nobody. */
+export async function areTaken(projectIds: readonly string[], editor: Editor): Promise<boolean> {
+  const configs = await widgetConfigs.open()
+  const projects = await configs.find({ projectId: { $in: projectIds } }).toArray()
+  if (!projects.every(editor.mayEdit)) return true
+  const own = projects.map(({ projectId }) => projectId)
+  return hasCaptured(projectIds.filter(projectId => !own.includes(projectId)))
 }
 
 /** Whether anything was captured for a project of one of these ids. */
-export async function hasCaptured(projectIds: readonly string[]): Promise<boolean> {
+async function hasCaptured(projectIds: readonly string[]): Promise<boolean> {
   const projectId = { $in: projectIds }
   // Not yet counted, perhaps. The day is what lets an index be used: it costs days and types, not events.
   const recorded = (await events.open()).findOne({ day: { $gte: '' }, projectId }, onlyId)

@@ -3,11 +3,18 @@ import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
+import { env } from '../env.js'
 import { AppError } from '../errors.js'
 import { findUser, statusOf, type User, users } from './users.js'
 
-/** How long a session lives without being refreshed. */
-const IDLE_LIFE_MS = 30 * 24 * 60 * 60 * 1000
+/** How long a session lives without being refreshed: at least as long as its access token. */
+function idleLifeMs(): number {
+  return Math.max(30 * 24 * 60 * 60, env().accessTokenTtlSeconds) * 1000
+}
+
+/** How long the access tokens of a session live: as the deployment says, or `short` for a client that refreshes. */
+export const TokenLife = z.enum(['default', 'short'])
+export type TokenLife = z.infer<typeof TokenLife>
 
 /**
  * A session: the family of refresh tokens that descend from one login, as one document, so that a rotation is
@@ -21,6 +28,8 @@ export const Session = z.object({
   userId: z.instanceof(ObjectId),
   /** The user's `sessionVersion` at login. */
   sessionVersion: z.number().int().nonnegative(),
+  /** What its client asked for at login; sessions of before that was kept are refreshed with short ones. */
+  tokenLife: TokenLife.optional(),
   createdAt: z.date(),
   expiresAt: z.date(),
 })
@@ -42,6 +51,7 @@ const REFRESH_TOKEN = /^llr_([\w-]{22})\.([\w-]{43})$/
 export async function startSession(
   user: User,
   now: Date,
+  tokenLife: TokenLife = 'default',
 ): Promise<{ session: Session; refreshToken: string }> {
   const secret = randomSecret()
   const session: Session = {
@@ -49,8 +59,9 @@ export async function startSession(
     hash: hashSecret(secret),
     userId: user._id,
     sessionVersion: user.sessionVersion ?? 0,
+    tokenLife,
     createdAt: now,
-    expiresAt: new Date(now.getTime() + IDLE_LIFE_MS),
+    expiresAt: new Date(now.getTime() + idleLifeMs()),
   }
   await (await sessions.open()).insertOne(session)
   return { session, refreshToken: `${PREFIX}${session._id}.${secret}` }
@@ -72,7 +83,7 @@ export async function rotateSession(
   const open = await sessions.open()
   const session = await open.findOneAndUpdate(
     { _id: family, hash: hashSecret(secret), expiresAt: { $gt: now } },
-    { $set: { hash: hashSecret(nextSecret), expiresAt: new Date(now.getTime() + IDLE_LIFE_MS) } },
+    { $set: { hash: hashSecret(nextSecret), expiresAt: new Date(now.getTime() + idleLifeMs()) } },
     { returnDocument: 'after' },
   )
   if (!session) {

@@ -6,6 +6,7 @@ import { AppError } from '../errors.js'
 import { readId } from './ids.js'
 import { forgetSessions } from './sessions.js'
 import {
+  ACTIVE,
   createUser,
   Email,
   PublicUser,
@@ -41,8 +42,7 @@ export const UserPage = cursorPage(PublicUser)
 /** A page of all users, newest first. */
 export async function listUsers(filter: z.infer<typeof UserFilter>): Promise<z.infer<typeof UserPage>> {
   const { email, status, limit, cursor } = filter
-  // Users of the old system have no status: they are active.
-  const withStatus = status === 'active' ? { $nin: ['suspended' as const, 'deleted' as const] } : status
+  const withStatus = status === 'active' ? ACTIVE : status
   const matching: Filter<User>[] = [
     { ...(email !== undefined && { email }), ...(withStatus !== undefined && { status: withStatus }) },
     ...(cursor ? [after<User>(cursor)] : []),

@@ -3,7 +3,7 @@ import { type Filter, ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { hashSecret, randomSecret } from '../auth/secrets.js'
 import { collection } from '../db/collection.js'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError } from '../errors.js'
 import { HOUR_MS } from './durations.js'
 import { readId } from './ids.js'
@@ -26,8 +26,21 @@ export const Email = z
   .transform(normaliseEmail)
   .pipe(z.string().max(254).regex(EMAIL, 'must be an e-mail address'))
 
-export const UserName = z.string().trim().min(1).max(200)
-export const ContactPhone = z.string().trim().min(3).max(32)
+/** Null where the field of a form is blank: who leaves it empty gives no name. */
+export const UserName = z
+  .string()
+  .trim()
+  .max(200)
+  .nullable()
+  .transform(name => name || null)
+/** Null where the field of a form is blank. */
+export const ContactPhone = z
+  .string()
+  .trim()
+  .max(32)
+  .refine(phone => phone === '' || phone.length >= 3, 'must have at least 3 characters')
+  .nullable()
+  .transform(phone => phone || null)
 
 /** A secret that was mailed to its owner, as it is stored: hashed and with an end. One a kind is outstanding. */
 const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
@@ -137,6 +150,9 @@ export function toPublicUser(user: User): PublicUser {
 }
 
 /** Users of the old system have no status: they are active. */
+export const ACTIVE: { $nin: z.infer<typeof UserStatus>[] } = { $nin: ['suspended', 'deleted'] }
+
+/** The same of a user that was read. */
 export function statusOf(user: Pick<User, 'status'>): z.infer<typeof UserStatus> {
   return user.status ?? 'active'
 }
@@ -151,8 +167,8 @@ export async function createUser(
   account: {
     email: string
     passwordHash: string
-    name?: string | undefined
-    phone?: string | undefined
+    name?: string | null | undefined
+    phone?: string | null | undefined
     owes?: OwedMail['kind']
   },
   now: Date,
@@ -163,8 +179,8 @@ export async function createUser(
     _id: new ObjectId(),
     email,
     passwordHash,
-    ...(name !== undefined && { name }),
-    ...(phone !== undefined && { phone }),
+    ...(name && { name }),
+    ...(phone && { phone }),
     role,
     status: 'active',
     sessionVersion: 0,
@@ -172,12 +188,9 @@ export async function createUser(
     createdAt: now,
     updatedAt: now,
   }
-  try {
-    await (await users.openGuarded()).insertOne(user)
-  } catch (error) {
-    if (isDuplicateKey(error)) throw new AppError('conflict', 'This e-mail address is already registered.')
-    throw error
-  }
+  const open = await users.openGuarded()
+  if (!(await unlessTaken(() => open.insertOne(user))))
+    throw new AppError('conflict', 'This e-mail address is already registered.')
   return user
 }
 
@@ -205,7 +218,7 @@ export async function issueOneTimeToken(
   const user = await (await users.open()).findOneAndUpdate(
     {
       email,
-      status: { $nin: ['suspended', 'deleted'] },
+      status: ACTIVE,
       ...(kind === 'verifyEmail' && { emailVerifiedAt: { $exists: false } }),
     },
     {
@@ -241,7 +254,7 @@ export async function consumeOneTimeToken(
       {
         [`${kind}.hash`]: hashSecret(token),
         [`${kind}.expiresAt`]: { $gt: now },
-        status: { $nin: ['suspended', 'deleted'] },
+        status: ACTIVE,
         ...which,
       },
       {

@@ -21,27 +21,44 @@ const Domain = z
     'must be a domain like example.com',
   )
 
-const Price = z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(200))
+/** A fact that clients send as a text, as a number, or as null for none. */
+function fact(maxLength: number) {
+  return z.union([z.string(), z.number()]).transform(String).pipe(z.string().max(maxLength)).nullable()
+}
 
-/** Facts about the property as clients send them: prices by configuration, whatever the configuration is called. */
+function factList(maxItems: number, maxLength: number) {
+  return z
+    .array(fact(maxLength))
+    .max(maxItems)
+    .transform(items => items.filter(item => item !== null))
+    .nullish()
+}
+
+/**
+ * Facts about the property as clients send them: prices by configuration, whatever the configuration is called. What is
+ * null is left out: old widgets send what they found on their page, and nobody can mend them.
+ */
 const PropertyInfoInput = z
   .object({
-    availableBhk: z.array(z.string().max(100)).max(50).optional(),
-    amenities: z.array(z.string().max(200)).max(200).optional(),
-    pricing: z.record(z.string().min(1).max(100), Price).nullish(),
+    availableBhk: factList(50, 100),
+    amenities: factList(200, 200),
+    pricing: z.record(z.string().min(1).max(100), fact(200)).nullish(),
   })
   .catchall(z.unknown())
-  .transform(({ pricing, ...facts }, context): PropertyInfo => {
+  .transform(({ availableBhk, amenities, pricing, ...others }, context): PropertyInfo => {
+    const facts = { ...others, ...(availableBhk && { availableBhk }), ...(amenities && { amenities }) }
     const free = StrictFreeForm.safeParse(facts)
     for (const issue of free.error?.issues ?? [])
       context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
-    const pairs = Object.entries(pricing ?? {}).map(([configuration, price]) => ({ configuration, price }))
-    return { ...facts, ...(pricing && { pricing: pairs }) } as PropertyInfo
+    const pairs = Object.entries(pricing ?? {}).flatMap(([configuration, price]) =>
+      price === null ? [] : [{ configuration, price }],
+    )
+    return { ...facts, ...(pricing && { pricing: pairs }) }
   })
 
 /**
  * A change of a configuration: some of its fields, or the whole form as it was read. What a client may not set
- * (ids, times) is ignored.
+ * (ids, times, the revision) is ignored.
  */
 export const WidgetConfigInput = z
   .object({
@@ -64,8 +81,6 @@ export const WidgetConfigInput = z
       .max(50)
       .transform(domains => [...new Set(domains)]),
     phoneCountry: z.string().refine(code => phoneCountry(code) !== undefined, 'must be a country like IN'),
-    /** The revision that the change was made from: another one by then is a conflict. */
-    revision: z.number().int().nonnegative(),
     /** Whose project it is from now on; null for nobody's. For admins. */
     ownerId: UserId.nullable(),
   })

@@ -1,8 +1,12 @@
+import type { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 import type { Editor } from './project-ownership.js'
 import { changeWidgetConfig } from './widget-config-writes.js'
 import { PublicWidgetConfig, toPublicConfig, type WidgetConfig, widgetConfigs } from './widget-configs.js'
+
+/** How many projects of an export are read at a time: with its versions, one may be a megabyte. */
+const EXPORT_BATCH = 8
 
 export const RollbackInput = z.object({ revision: z.number().int().nonnegative() })
 
@@ -46,18 +50,27 @@ export const RevisionList = z.object({
   ),
 })
 
+export type RevisionList = z.infer<typeof RevisionList>
+
 /**
  * The current configuration, what an old widget suggests, and the versions before, newest first.
  *
  * @throws {AppError} `not_found` for a project of somebody else.
  */
-export async function listRevisions(
-  projectId: string,
-  editor: Editor,
-): Promise<z.infer<typeof RevisionList>> {
+export async function listRevisions(projectId: string, editor: Editor): Promise<RevisionList> {
   const stored = await (await widgetConfigs.open()).findOne({ projectId })
   if (!stored || !editor.mayEdit(stored)) throw new AppError('not_found')
-  const { suggestion, revisions = [] } = stored
+  return revisionsOf(stored)
+}
+
+/** The same of every project of an owner, as they are read. */
+export async function* streamRevisions(ownerId: ObjectId): AsyncGenerator<RevisionList> {
+  const configs = await widgetConfigs.open()
+  for await (const stored of configs.find({ ownerId }).batchSize(EXPORT_BATCH)) yield revisionsOf(stored)
+}
+
+function revisionsOf(stored: WidgetConfig): RevisionList {
+  const { projectId, suggestion, revisions = [] } = stored
   return {
     current: toPublicConfig(projectId, stored),
     suggestion: suggestion

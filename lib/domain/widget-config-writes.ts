@@ -1,11 +1,12 @@
 import { type Filter, ObjectId } from 'mongodb'
-import { isDuplicateKey } from '../db/errors.js'
+import { unlessTaken } from '../db/upsert.js'
 import { AppError, invalidField } from '../errors.js'
-import { assertMayCreate, type Editor, handOver, hasCaptured } from './project-ownership.js'
+import { areTaken, assertMayCreate, type Editor, handOver } from './project-ownership.js'
 import { findUser } from './users.js'
 import type { WidgetConfigInput } from './widget-config-input.js'
 import {
   findProject,
+  namesAfter,
   type Project,
   type PropertyInfo,
   type PublicWidgetConfig,
@@ -18,6 +19,9 @@ import {
 
 const KEPT_REVISIONS = 20
 
+/** Which revisions a change may be made from: any that is stored, or one of these; 0 is that of what is not stored. */
+export type ExpectedRevision = 'any' | readonly number[]
+
 /** How often a change is tried again when another one gets ahead of it. */
 const ATTEMPTS = 10
 
@@ -25,7 +29,8 @@ const ATTEMPTS = 10
  * Changes a project's configuration, and creates it where there is none. Concurrent changes of different fields
  * both survive.
  *
- * @throws {AppError} `conflict` for a stale revision or a domain of another project, `not_found` for a project of
+ * @param expected which revisions the change may be made from, where its client says so.
+ * @throws {AppError} `conflict` for another revision or a domain of another project, `not_found` for a project of
  *   somebody else, `forbidden` for what only an admin may do.
  */
 export async function saveWidgetConfig(
@@ -33,12 +38,13 @@ export async function saveWidgetConfig(
   input: WidgetConfigInput,
   editor: Editor,
   now: Date,
+  expected?: ExpectedRevision,
 ): Promise<PublicWidgetConfig> {
-  const { revision, ownerId, ...changes } = input
+  const { ownerId, ...changes } = input
   if (ownerId !== undefined && !editor.isAdmin)
     throw new AppError('forbidden', 'Only an admin gives a project to somebody.')
   if (typeof ownerId === 'string') await assertIsUser(ownerId)
-  const config = await changeWidgetConfig(projectId, editor, revision, now, () => changes)
+  const config = await changeWidgetConfig(projectId, editor, expected, now, () => changes)
   if (ownerId === undefined) return toPublicConfig(projectId, config)
   const handedOver = await handOver(projectId, ownerId === null ? undefined : new ObjectId(ownerId), now)
   return toPublicConfig(projectId, handedOver)
@@ -77,8 +83,9 @@ export async function saveOrSuggest(
   input: WidgetConfigInput,
   editor: Editor | undefined,
   now: Date,
+  expected?: ExpectedRevision,
 ): Promise<PublicWidgetConfig> {
-  if (editor) return saveWidgetConfig(projectId, input, editor, now)
+  if (editor) return saveWidgetConfig(projectId, input, editor, now, expected)
   if (!isSuggestion(input)) throw new AppError('unauthenticated')
   return suggestPropertyInfo(projectId, input.propertyInfo, now)
 }
@@ -106,14 +113,14 @@ type Changes = { [field in keyof Settings]?: Settings[field] | undefined }
  * Changes what an editor may change, as a new revision. Writes over exactly what it read; when another change got
  * ahead of it, reads again.
  *
- * @param expected the revision that the change was made from, where its client said so.
+ * @param expected which revisions the change may be made from, where its client says so.
  * @param mode whether settings that the changes do not name stay or go.
  * @throws {AppError} as `saveWidgetConfig` does.
  */
 export async function changeWidgetConfig(
   projectId: string,
   editor: Editor,
-  expected: number | undefined,
+  expected: ExpectedRevision | undefined,
   now: Date,
   changesFor: (current: WidgetConfig | null) => Changes,
   mode: 'merge' | 'replace' = 'merge',
@@ -121,7 +128,7 @@ export async function changeWidgetConfig(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const current = await (await widgetConfigs.open()).findOne({ projectId })
     if (current && !editor.mayEdit(current)) throw new AppError('not_found')
-    if (expected !== undefined && expected !== (current ? revisionOf(current) : 0))
+    if (!isExpected(current, expected))
       throw new AppError('conflict', 'The configuration was changed meanwhile: read it again.')
     const changes = changesFor(current)
     const kept = current?.domains ?? []
@@ -144,12 +151,9 @@ async function assertNamesNoOther(
   domains: readonly string[],
   editor: Editor,
 ): Promise<void> {
-  const names = domains.flatMap(domain => [domain, `www.${domain}`]).filter(name => name !== projectId)
+  const names = domains.flatMap(namesAfter).filter(name => name !== projectId)
   if (names.length === 0 || editor.isAdmin) return
-  const others = await (await widgetConfigs.open()).find({ projectId: { $in: names } }).toArray()
-  const own = others.filter(other => editor.mayEdit(other)).map(other => other.projectId)
-  const unowned = names.filter(name => !own.includes(name))
-  if (own.length < others.length || (await hasCaptured(unowned))) throw domainTaken()
+  if (await areTaken(names, editor)) throw domainTaken()
 }
 
 async function create(
@@ -170,12 +174,7 @@ async function create(
     updatedAt: now,
   }
   const configs = await widgetConfigs.openGuarded()
-  try {
-    await configs.insertOne(config)
-    return config
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error
-  }
+  if (await unlessTaken(() => configs.insertOne(config))) return config
   // Either somebody else made the project just now, which the next attempt sees, or a domain is taken.
   if ((await configs.countDocuments({ projectId }, { limit: 1 })) === 0) throw domainTaken()
   return undefined
@@ -199,8 +198,8 @@ async function replace(
   const dropped = mode === 'replace' ? SETTINGS.filter(field => changes[field] === undefined) : []
   const unset = [...dropped, ...(changes.propertyInfo === undefined ? [] : ['suggestion'])]
   const configs = await widgetConfigs.openGuarded()
-  try {
-    const written = await configs.findOneAndUpdate(
+  const written = await unlessTaken(() =>
+    configs.findOneAndUpdate(
       // Still the document that the editor may change: a project that changed hands is another's by now.
       { _id, revision: current.revision ?? null, ownerId: current.ownerId ?? null } as Filter<WidgetConfig>,
       {
@@ -209,12 +208,10 @@ async function replace(
         ...(unset.length > 0 && { $unset: Object.fromEntries(unset.map(field => [field, ''])) }),
       },
       { returnDocument: 'after' },
-    )
-    return written ?? undefined
-  } catch (error) {
-    if (isDuplicateKey(error)) throw domainTaken()
-    throw error
-  }
+    ),
+  )
+  if (written === undefined) throw domainTaken()
+  return written ?? undefined
 }
 
 const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
@@ -223,6 +220,11 @@ const SETTINGS = Object.keys(Settings.shape) as (keyof Settings)[]
 function settingsOf(config: WidgetConfig): Settings {
   const set = SETTINGS.filter(field => config[field] !== undefined).map(field => [field, config[field]])
   return { domains: [], ...Object.fromEntries(set) }
+}
+
+function isExpected(current: WidgetConfig | null, expected: ExpectedRevision | undefined): boolean {
+  if (expected === undefined) return true
+  return expected === 'any' ? current !== null : expected.includes(revisionOf(current ?? {}))
 }
 
 /** A document of the old store counts no changes. */

@@ -201,18 +201,35 @@ export async function findProjectByDomain(
   text: string,
 ): Promise<z.infer<typeof ProjectOfDomain> & { stale: boolean }> {
   const domain = hostOf(text) || text.trim().toLowerCase()
-  const stored = await patiently(readProjectOf(domain))
+  const stored = await patiently(findProjectIdOfDomain(domain))
   const source = stored ? 'database' : 'auto_detected'
-  return { projectId: stored?.projectId ?? domain, domain, source, stale: stored === undefined }
+  return { projectId: stored ?? domain, domain, source, stale: stored === undefined }
 }
 
-async function readProjectOf(domain: string): Promise<Pick<WidgetConfig, 'projectId'> | null> {
+/**
+ * The id of the project that lists a domain, in the form that `hostOf` gives it, or else is named after it; null where
+ * there is none.
+ *
+ * @throws {AppError} `unavailable` while the database is away.
+ */
+export async function findProjectIdOfDomain(domain: string): Promise<string | null> {
   const configs = await widgetConfigs.open()
-  const named = { projection: { projectId: 1 } }
-  return (
-    (await configs.findOne({ domains: domain, ...listsDomains }, named)) ??
-    configs.findOne({ projectId: domain }, named)
-  )
+  const onlyId = { projection: { projectId: 1 } }
+  const names = namesAfter(domain)
+  const [lister, named] = await Promise.all([
+    configs.findOne({ domains: domain, ...listsDomains }, onlyId),
+    configs.find({ projectId: { $in: names } }, onlyId).toArray(),
+  ])
+  const name = names.find(candidate => named.some(({ projectId }) => projectId === candidate))
+  return lister?.projectId ?? name ?? null
+}
+
+/**
+ * The ids by which a project is named after a domain, the one that goes before first: the old store has some with the
+ * `www.` that domains are compared without.
+ */
+export function namesAfter(domain: string): string[] {
+  return [domain, `www.${domain}`]
 }
 
 function remember(projectId: string, config: WidgetConfig | null): void {
@@ -252,7 +269,7 @@ export const PublicWidgetConfig = Appearance.extend({
   propertyInfo: z.record(z.string(), z.unknown()),
   domains: z.array(z.string()),
   phoneCountry: z.string().optional(),
-  /** Counts the changes; 0 while nothing is stored. Sent back with a change, it guards against overwriting another. */
+  /** Counts the changes; 0 while nothing is stored. As a change's `If-Match` it guards against overwriting another. */
   revision: z.number().int(),
   createdAt: z.date(),
   updatedAt: z.date(),

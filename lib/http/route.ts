@@ -10,6 +10,7 @@ import { type PolicyName, policies } from '../rate-limit/policies.js'
 import { RawBody, readBytes, readJson } from './body.js'
 import { clientAddress, clientNetwork } from './client-address.js'
 import { isOriginAllowed, type OriginScope } from './cors.js'
+import { readIfMatch } from './if-match.js'
 import { logBackgroundFailure } from './log.js'
 import type { Reply } from './reply.js'
 import { validate } from './validate.js'
@@ -56,6 +57,12 @@ export interface RequestContext {
   userAgent: string
   /** The client's `Idempotency-Key`, where it sent one. */
   idempotencyKey: string | undefined
+  /**
+   * Which revisions the client's change may be made from, where its `If-Match` says so.
+   *
+   * @throws {AppError} `invalid_request` for a header that does not say it.
+   */
+  readonly ifMatch: 'any' | number[] | undefined
   /** The client asked for errors rather than repairs: `Prefer: handling=strict` (RFC 7240, section 4.4). */
   strict: boolean
   /** The client's network, as limits count it. */
@@ -206,6 +213,9 @@ function contextOf({ request, requestId, path }: Exchange): RequestContext {
     // Asked for only: a probe of whether we live needs no valid environment.
     get fromOwnPage() {
       return origin !== null && isOwnOrigin(origin, request)
+    },
+    get ifMatch() {
+      return readIfMatch(header('if-match'))
     },
     fromOtherSite: header('sec-fetch-site') === 'cross-site',
     cookie: name => readCookie(request, name),

@@ -1,8 +1,9 @@
 import { normaliseBhk } from '../../lib/domain/bhk.js'
-import { LeadInput, projectIdOf } from '../../lib/domain/captured-input.js'
+import { LeadInput, namedProjectIdOf } from '../../lib/domain/captured-input.js'
 import { searchFieldsOf } from '../../lib/domain/lead-search.js'
 import { type Lead, LeadStatus } from '../../lib/domain/leads.js'
 import { readPhone } from '../../lib/domain/phone.js'
+import { UNNAMED_PROJECT } from '../../lib/domain/widget-configs.js'
 import type { ProjectFacts } from './import-kind.js'
 import {
   type LegacyRow,
@@ -29,7 +30,7 @@ export function hasId(row: LegacyRow): boolean {
 export function projectOfRow(row: LegacyRow): string {
   const input = LeadInput.parse(row)
   const projectId = readText(row.projectId, 200) ?? input.metadata.projectId
-  return projectIdOf({ ...input, metadata: { projectId } }, null)
+  return namedProjectIdOf({ ...input, metadata: { projectId } }) ?? UNNAMED_PROJECT
 }
 
 /**

@@ -131,6 +131,12 @@ describe('pages', () => {
     expect(headers.get('access-control-allow-origin')).toBe('https://www.nivasa.example')
   })
 
+  it('that name no project ask that of their domain', async () => {
+    await storePrices({ projectId: 'www.palm-grove.example' })
+    const { body } = await ask({ message: question.message }, { origin: 'https://www.palm-grove.example' })
+    expect(body.response).toContain('₹85 L')
+  })
+
   it('whose address asks too much are told when to go on', async () => {
     const { headers } = await ask(question)
     expect(headers.get('ratelimit-policy')).toMatch(/^"chat";q=/)
@@ -156,9 +162,12 @@ describe('while the database is away', () => {
     takeAway()
     const asked = { ...question, projectId: 'never-read' }
     expect((await ask({ ...asked, propertyInfo })).body.response).toBe('Prices: 3.5 BHK (₹9 Cr).')
-    expect(await ask(asked)).toMatchObject({
+    const offered = {
       status: 200,
       body: { response: expect.stringContaining('someone from our team'), aiUsed: false, fallback: true },
-    })
+    }
+    expect(await ask(asked)).toMatchObject(offered)
+    const { message } = question
+    expect(await ask({ message }, { origin: 'https://never-read.example' })).toMatchObject(offered)
   })
 })

@@ -299,8 +299,10 @@ describe('who saves calls', () => {
     expect(await turns().countDocuments()).toBe(1)
   })
 
-  it('is nobody else', async () => {
+  it('is nobody else, not even who is called', async () => {
     const { id } = await settleIn()
+    const { user, token } = await createTestUser()
+    expect((await post(turnPost({ userId: String(user._id) }), token)).status).toBe(403)
     const { key } = await createApiKey({ scopes: ['leads:write'] }, undefined, new Date())
     expect((await post(turnPost({ userId: id }), key)).status).toBe(403)
     expect((await call(conversationsRoute, 'POST', '/api/conversations', { body: turnPost() })).status).toBe(

@@ -32,6 +32,13 @@ const stored = async ({ _id }: Lead) => (await leads.open()).findOne({ _id })
 beforeEach(emptyDatabase)
 
 describe('an update of a lead', () => {
+  it.each(['', ' ', null])('sets its status where the note is %j', async note => {
+    const lead = await store(storedLead())
+    const { status, body } = await patch(lead._id, { status: 'contacted', note })
+    expect([status, body.lead.status]).toEqual([200, 'contacted'])
+    expect(body.lead.history?.at(-1)).not.toHaveProperty('note')
+  })
+
   it('sets its status, keeps a note, and remembers who did it and when', async () => {
     const owner = await createTestUser()
     const lead = await store(storedLead({ ownerId: owner.user._id, createdAt: new Date('2026-01-01') }))
@@ -82,7 +89,7 @@ describe('an update of a lead', () => {
     ['nothing that it knows', { phone: '+911234567890', ownerId: 'x' }, ['']],
     ['a status that is none', { status: 'won' }, ['status']],
     ['a status of another type', { status: { $ne: 1 } }, ['status']],
-    ['an empty note', { note: '  ' }, ['note']],
+    ['an empty note and nothing else', { note: '  ' }, ['']],
     ['a note of more than 4,000 characters', { note: 'x'.repeat(4_001) }, ['note']],
     ['a verdict that is none', { spam: 'no' }, ['spam']],
     ['several of them', { status: 'won', note: 7 }, ['status', 'note']],

@@ -29,7 +29,7 @@ trackBackgroundTasks()
 beforeEach(emptyDatabase)
 
 describe('a search', () => {
-  const utm = { source: 'Google Ads', medium: 'cpc', campaign: 'Diwali-2026_Launch' }
+  const utm = { source: 'Google Ads', medium: 'cpc', campaign: 'Diwali-2026-11_Launch' }
   const submitted = () =>
     leadSubmission({
       phone: '098765 01234',
@@ -55,6 +55,10 @@ describe('a search', () => {
     ['a part of its microsite', 'VIEW example'],
     ['its campaign', 'diwali-2026'],
     ['three digits of its campaign', '202'],
+    ['numbers of its campaign', '2026-11'],
+    ['numbers of its campaign, separated otherwise', '2026 11'],
+    ['a part of its phone that begins with zeros', '012'],
+    ['a part of its phone, separated in any way', '765-012'],
     ['its source', 'google ads'],
   ])('finds a lead by %s', async (_, search) => {
     await post(submitted())

@@ -280,6 +280,21 @@ describe('the microsite and project of a lead', () => {
     expect(await onlyLead()).toMatchObject({ microsite, projectId })
   })
 
+  it.each([
+    ['lists the domain', { projectId: 'p.1', domains: ['site.example'] }, 'p.1'],
+    ['is named after the domain', { projectId: 'site.example' }, 'site.example'],
+    ['is named after the domain with www.', { projectId: 'www.site.example' }, 'www.site.example'],
+  ])(
+    'are those of the project that %s of the page, where neither is named',
+    async (_, project, projectId) => {
+      await (await widgetConfigs.open()).insertOne(storedWidgetConfig(project))
+      const submission = leadSubmission({ microsite: undefined, metadata: {} })
+      for (const origin of ['https://www.Site.example', 'https://site.example'])
+        await post(submission, { origin })
+      expect(await onlyLead()).toMatchObject({ microsite: projectId, projectId })
+    },
+  )
+
   it('are the default ones where not even the page is known', async () => {
     await post(leadSubmission({ microsite: undefined, metadata: {} }), { origin: 'null' })
     expect(await onlyLead()).toMatchObject({ microsite: 'default', projectId: 'default' })

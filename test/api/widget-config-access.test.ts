@@ -162,6 +162,23 @@ describe('a user', () => {
     },
   )
 
+  it.each([
+    ['skyline.example', 'www.skyline.example'],
+    ['www.skyline.example', 'skyline.example'],
+  ])('draws no visitors of the project %s by creating %s', async (projectId, twin) => {
+    const ownerId = alice.user._id
+    await (await widgetConfigs.open()).insertOne(storedWidgetConfig({ projectId, ownerId }))
+    expect((await put(twin, { agentName: 'X' }, bob)).status).toBe(404)
+    expect(await stored(twin)).toBeNull()
+    expect((await put(twin, { agentName: 'X' }, alice)).status).toBe(200)
+  })
+
+  it('draws no visitors of a domain that was captured on, by creating its project with www.', async () => {
+    const projectId = 'captured.example'
+    await (await leads.open()).insertOne(storedLead({ projectId, microsite: projectId }))
+    expect((await put('www.captured.example', { agentName: 'X' }, bob)).status).toBe(404)
+  })
+
   it('lists a domain that its own project has captured on', async () => {
     await (await leads.open()).insertOne(storedLead({ microsite: 'lake.example', ownerId: alice.user._id }))
     expect(
@@ -306,6 +323,19 @@ describe('an API key', () => {
       history.status,
     ]).toEqual([expected, expected])
     expect((await stored('nivasa-enchante'))?.agentName).toBe(expected === 200 ? 'Riya' : undefined)
+  })
+
+  it.each([
+    ['of the deployment', () => keyOf(undefined, ['widgets:write'])],
+    ['of an owner', () => keyOf(alice, ['widgets:write'])],
+  ])('%s gives no project away, and takes none', async (_, makeKey) => {
+    const headers = await makeKey()
+    const before = await everything()
+    for (const ownerId of [bob.user._id.toHexString(), null])
+      for (const id of ['nivasa-enchante', 'free'])
+        expect((await put(id, { ownerId }, { headers })).status).toBe(403)
+    expect((await put('captured-project', { agentName: 'X' }, { headers })).status).toBe(404)
+    expect(await everything()).toEqual(before)
   })
 
   it('limited to microsites creates those only, for its owner, and gives none away', async () => {

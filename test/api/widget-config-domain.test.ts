@@ -49,6 +49,26 @@ describe('the project of a domain', () => {
     expect(body).toEqual({ projectId: 'skyline.example', domain: 'skyline.example', source: 'database' })
   })
 
+  it.each(['www.palm-grove.example', 'palm-grove.example'])(
+    'is the one that is named after it with www.: %s',
+    async asked => {
+      await (await widgetConfigs.open()).insertOne(
+        storedWidgetConfig({ projectId: 'www.palm-grove.example' }),
+      )
+      const found = {
+        projectId: 'www.palm-grove.example',
+        domain: 'palm-grove.example',
+        source: 'database',
+      }
+      expect((await find(asked)).body).toEqual(found)
+    },
+  )
+
+  it('is rather the one that is named after it without www.', async () => {
+    await (await widgetConfigs.open()).insertOne(storedWidgetConfig({ projectId: 'www.skyline.example' }))
+    expect((await find('www.skyline.example')).body.projectId).toBe('skyline.example')
+  })
+
   it.each([
     ['WWW.Nobody.example', 'nobody.example'],
     ['shop.nivasa.example', 'shop.nivasa.example'],

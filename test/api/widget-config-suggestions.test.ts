@@ -86,8 +86,26 @@ describe('facts that an old widget sends without a key', () => {
     expect((await history()).suggestion?.propertyInfo).toMatchObject(SUGGESTED)
   })
 
+  it('are taken as sloppy as pages are, by the owner too', async () => {
+    const propertyInfo = {
+      amenities: null,
+      availableBhk: [2, '3 BHK', null],
+      pricing: { '2 BHK': null, '3 BHK': 85 },
+    }
+    const read = { amenities: [], availableBhk: ['2', '3 BHK'], pricing: { '3 BHK': '85' } }
+    expect((await post({ propertyInfo })).status).toBe(200)
+    expect((await history()).suggestion?.propertyInfo).toEqual(read)
+    expect((await post({ propertyInfo }, { token: adminToken() })).body.propertyInfo).toEqual(read)
+  })
+
   it('are read no worse for the ids that come along', async () => {
-    const { status } = await post({ propertyInfo: SUGGESTED, projectId: 'x', _id: 'y', updatedAt: 'z' })
+    const { status } = await post({
+      propertyInfo: SUGGESTED,
+      projectId: 'x',
+      _id: 'y',
+      updatedAt: 'z',
+      revision: 1,
+    })
     expect(status).toBe(200)
   })
 })
@@ -105,7 +123,6 @@ describe('any other write without credentials', () => {
   it.each([
     ['of another field', { agentName: 'X' }],
     ['of facts and another field', { propertyInfo: SUGGESTED, domains: [] }],
-    ['of facts from a revision', { propertyInfo: SUGGESTED, revision: 1 }],
     ['of an owner', { propertyInfo: SUGGESTED, ownerId: null }],
     ['of nothing', {}],
     ['of what nobody knows', { admin: true }],

@@ -17,6 +17,8 @@ const token = adminToken()
 
 const get = () => call<Config>(configRoute, 'GET', PATH)
 const put = (body: unknown, path = PATH) => call<Config>(configRoute, 'PUT', path, { body, token })
+const putIf = (ifMatch: string, body: unknown) =>
+  call<Config>(configRoute, 'PUT', PATH, { body, token, headers: { 'if-match': ifMatch } })
 const revisions = async () => {
   const path = `${PATH}/revisions`
   const { body } = await call<{ items: { revision: number; config: Config }[] }>(
@@ -74,6 +76,15 @@ describe('a write', () => {
       projectId: 'nivasa-enchante',
       createdAt: before.createdAt,
     })
+  })
+
+  it('of the whole form, once more as it was read first, is as good as the first', async () => {
+    await store()
+    const form = (await get()).body
+    for (const agentName of ['Riya', 'Asha']) {
+      const { status, body } = await put({ ...form, agentName })
+      expect([status, body.agentName]).toEqual([200, agentName])
+    }
   })
 
   it('changes the ETag, so that no widget keeps what was replaced', async () => {
@@ -158,7 +169,6 @@ describe('a write is refused by name, and nothing is written', () => {
     ['propertyInfo', { propertyInfo: { deep: nested(8) } }],
     ['propertyInfo', { propertyInfo: { long: 'x'.repeat(16_001) } }],
     ['propertyInfo', { propertyInfo: { many: Array(301).fill(0) } }],
-    ['revision', { revision: 'latest' }],
     ['ownerId', { ownerId: { $ne: null } }],
     ['ownerId', { ownerId: 'somebody' }],
   ])('%s: %j', async (path, change) => {
@@ -170,25 +180,34 @@ describe('a write is refused by name, and nothing is written', () => {
   })
 })
 
-describe('a write that names its revision', () => {
+describe('a write with If-Match', () => {
   it('is a conflict where another came first, and goes through from the current one', async () => {
     await store({ revision: 7 })
-    const stale = await put({ agentName: 'Riya', revision: 6 })
+    const stale = await putIf('"6"', { agentName: 'Riya' })
     expect(stale).toMatchObject({ status: 409, body: { code: 'conflict' } })
     expect((await stored())?.agentName).toBeUndefined()
-    expect((await put({ agentName: 'Riya', revision: 7 })).body).toMatchObject({ revision: 8 })
+    expect((await putIf('"5", "7"', { agentName: 'Riya' })).body).toMatchObject({ revision: 8 })
   })
 
   it('creates from revision 0 only', async () => {
-    expect((await put({ agentName: 'Riya', revision: 3 })).status).toBe(409)
-    expect((await put({ agentName: 'Riya', revision: 0 })).body.revision).toBe(1)
-    expect((await put({ agentName: 'Asha', revision: 0 })).status).toBe(409)
+    for (const ifMatch of ['"3"', '*']) expect((await putIf(ifMatch, { agentName: 'Riya' })).status).toBe(409)
+    expect((await putIf('"0"', { agentName: 'Riya' })).body.revision).toBe(1)
+    expect((await putIf('"0"', { agentName: 'Asha' })).status).toBe(409)
+    expect((await putIf('*', { agentName: 'Asha' })).body.revision).toBe(2)
+  })
+
+  it.each(['1', 'W/"1"', '"x7Gh"', '"1",'])('takes revisions only: %s', async ifMatch => {
+    const before = await store()
+    const { status, body } = await putIf(ifMatch, { agentName: 'Riya' })
+    expect(status).toBe(400)
+    expect(body.details?.map(({ path }) => path)).toEqual(['headers.if-match'])
+    expect(await stored()).toEqual(before)
   })
 
   it('is won by one of many at once', async () => {
     await store()
     const names = Array.from({ length: 8 }, (_, i) => `Agent ${i}`)
-    const answers = await Promise.all(names.map(agentName => put({ agentName, revision: 1 })))
+    const answers = await Promise.all(names.map(agentName => putIf('"1"', { agentName })))
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(409)])
     expect((await stored())?.revision).toBe(2)
   })
@@ -259,7 +278,7 @@ describe('revisions', () => {
     expect(form.revision).toBe(0)
 
     expect((await put({ ...form, agentName: 'Asha', domains: ['nivasa.example'] })).body.revision).toBe(1)
-    expect((await put({ ...form, agentName: 'Late' })).status).toBe(409)
+    expect((await putIf('"0"', { ...form, agentName: 'Late' })).status).toBe(409)
     expect((await rollBack(0)).body).toMatchObject({ agentName: 'Riya', domains: [], revision: 2 })
   })
 })

@@ -311,6 +311,8 @@ export const hostileHeaders: readonly (readonly [name: string, value: string])[]
   ['idempotency-key', '$where'],
   ['prefer', 'handling=strict'],
   ['prefer', `${','.repeat(5_000)}handling`],
+  ['if-match', '*'],
+  ['if-match', '"1",'.repeat(3_000)],
   ['if-none-match', '*'],
   ['if-none-match', '",'.repeat(3_000)],
   ['x-real-ip', '::ffff:1.2.3.4'],

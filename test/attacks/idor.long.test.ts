@@ -64,6 +64,8 @@ function mayEnter(outsider: Outsider, access: Access, scope: Scope | undefined):
       return true
     case 'operator':
       return isUser || (isKey && scope !== undefined)
+    case 'service':
+      return isKey && scope !== undefined
     case 'cron':
       return outsider === 'the cron'
     case 'admin':

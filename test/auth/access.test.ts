@@ -56,6 +56,7 @@ const admitted: Record<Access, (scope: Scope | undefined) => CallerName[]> = {
   user: () => [...USERS, 'an admin'],
   account: () => [...USERS, ...ADMINS],
   operator: scope => [...USERS, ...ADMINS, ...(scope === undefined ? [] : KEYS)],
+  service: scope => [...ADMINS, ...(scope === undefined ? [] : KEYS)],
   admin: () => ADMINS,
   cron: () => [...ADMINS, 'the cron'],
 }

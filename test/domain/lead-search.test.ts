@@ -17,9 +17,10 @@ it('any part of what a lead has leads to one of its keys', () => {
       })
       const start = from % (searchText.length - 2)
       const part = searchText.slice(start, start + 3 + (length % searchText.length))
-      fc.pre(SearchText.safeParse(part).data === part)
+      const forms = SearchText.safeParse(part).data ?? []
+      fc.pre(forms.includes(part))
 
-      const { searchKeys: asked } = matchingSearch(part)
+      const { searchKeys: asked } = matchingSearch(forms)
       const keys = typeof asked === 'string' ? [asked] : (asked as { $in: string[] }).$in
       expect(searchKeys.filter(key => keys.includes(key))).not.toEqual([])
     }),

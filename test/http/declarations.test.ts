@@ -23,7 +23,8 @@ it('has each path once', () => {
 describe.each(declaredVerbs)('$name', ({ verb, path, declaration }) => {
   it('says what it is for, who may use it and how often', () => {
     expect(declaration.summary).toMatch(/^[A-Z].{10,78}[^.]$/)
-    expect(['public', 'anyone', 'user', 'account', 'operator', 'admin', 'cron']).toContain(declaration.access)
+    const kinds = ['public', 'anyone', 'user', 'account', 'operator', 'service', 'admin', 'cron']
+    expect(kinds).toContain(declaration.access)
     expect(policies).toHaveProperty(declaration.limit)
   })
 

@@ -245,7 +245,7 @@ describe('a refresh of a browser session', () => {
 
     expect(answer.status).toBe(200)
     expect(answer.text).not.toMatch(/eyJ|llr_/)
-    expect(cookies['__Host-leadline']?.attributes).toContain('Max-Age=900')
+    expect(cookies['__Host-leadline']?.attributes).toContain('Max-Age=604800')
     // The session lives from now on as long as a new one, and its cookie with it.
     const session = await testDatabase().db.collection('refreshtokens').findOne()
     const lifeSeconds = Math.round((session?.expiresAt - Date.now()) / 60_000) * 60

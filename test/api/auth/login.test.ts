@@ -1,6 +1,6 @@
 import bcrypt from 'bcryptjs'
 import { decodeJwt } from 'jose'
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { listenToCommands, type SentCommand } from '../../support/fixtures/commands.js'
@@ -188,6 +188,16 @@ it('lets a token live as long as the deployment says, or 15 minutes where the cl
     [43_200, 43_200],
     [900, 900],
   ])
+})
+
+it('ends no session before its token does', async () => {
+  const { user } = await createTestUser()
+  const patient = await deployAuth({ ACCESS_TOKEN_TTL: '90d' })
+  const { body } = await patient.post('auth/login', { email: user.email, password: TEST_PASSWORD })
+  const later = new Date(Date.now() + 89 * 24 * 60 * 60 * 1000)
+  vi.useFakeTimers({ now: later, toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  expect((await patient.me({ token: body.token })).status).toBe(200)
 })
 
 it('lets no token live longer than the deployment says, whatever the client asks for', async () => {

@@ -18,7 +18,7 @@ const refresh = (refreshToken: unknown) => api.post('auth/refresh', { refreshTok
 const isLive = async (token: string) => (await api.me({ token })).status === 200
 
 describe('a refresh', () => {
-  it('answers as a login does, with tokens of the same session and 15 minutes', async () => {
+  it('answers as a login does, with tokens of the same session that live as long', async () => {
     const { user, refreshToken, sessionId } = await createTestUser()
     const { status, body } = await refresh(refreshToken)
 
@@ -28,12 +28,31 @@ describe('a refresh', () => {
       user: expect.objectContaining({ email: user.email }),
       token: expect.stringMatching(/^eyJ/),
       refreshToken: expect.stringMatching(/^llr_/),
-      expiresIn: 900,
-      data: { user: body.user, token: body.token, refreshToken: body.refreshToken, expiresIn: 900 },
+      expiresIn: 604_800,
+      data: { user: body.user, token: body.token, refreshToken: body.refreshToken, expiresIn: 604_800 },
     })
     expect(body.refreshToken).not.toBe(refreshToken)
     expect(decodeJwt(body.token)).toMatchObject({ sid: sessionId })
     expect(await isLive(body.token)).toBe(true)
+  })
+
+  it.each([
+    ['short', 900],
+    ['default', 604_800],
+  ])('keeps the life of tokens that the login asked for: %s', async (tokenLife, seconds) => {
+    const { email } = (await createTestUser()).user
+    const { body } = await api.post('auth/login', { email, password: TEST_PASSWORD, tokenLife })
+    const first = await refresh(body.refreshToken)
+    const second = await refresh(first.body.refreshToken)
+    expect([first.body.expiresIn, second.body.expiresIn]).toEqual([seconds, seconds])
+  })
+
+  it('of a session of before that was kept gives 15 minutes', async () => {
+    const { refreshToken } = await createTestUser()
+    await testDatabase()
+      .db.collection('refreshtokens')
+      .updateOne({}, { $unset: { tokenLife: '' } })
+    expect((await refresh(refreshToken)).body.expiresIn).toBe(900)
   })
 
   it('may go on for ever, token by token, and leaves one document', async () => {

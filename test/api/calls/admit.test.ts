@@ -30,6 +30,13 @@ const admit = (key: string, body: unknown) =>
   call<Answer>(admitRoute, 'POST', '/api/calls/admit', { headers: { 'x-api-key': key }, body })
 
 describe('POST /api/calls/admit', () => {
+  it('is for the telephony, and not for who is called', async () => {
+    const body = { userId: String(asha.user._id), sessionId: 'CA1' }
+    const { token } = asha
+    expect((await call(admitRoute, 'POST', '/api/calls/admit', { token, body })).status).toBe(403)
+    expect(await testDatabase().db.collection('usageperiods').countDocuments()).toBe(0)
+  })
+
   it('admits a call to a number as the telephony writes it', async () => {
     const key = await keyWith()
     const from = '+919876543210'

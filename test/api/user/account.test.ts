@@ -11,10 +11,15 @@ import assignRoute from '../../../api/user/assign-phone.js'
 import exportRoute from '../../../api/user/export.js'
 import userRoute from '../../../api/user/index.js'
 import { createApiKey } from '../../../lib/domain/api-keys.js'
+import { saveLeadSession } from '../../../lib/domain/chat-sessions.js'
+import { leads } from '../../../lib/domain/leads.js'
 import { addPhoneNumbers } from '../../../lib/domain/phone-numbers.js'
+import { widgetConfigs } from '../../../lib/domain/widget-configs.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { oldConversation, turnPost } from '../../support/fixtures/calls.js'
+import { storedLead } from '../../support/fixtures/leads.js'
+import { storedWidgetConfig } from '../../support/fixtures/widget-configs.js'
 import { adminToken, call } from '../../support/request.js'
 import { createTestUser } from '../../support/users.js'
 
@@ -164,5 +169,44 @@ describe('the export', () => {
       ],
     })
     expect(JSON.stringify(body)).not.toContain(String(ravi.user._id))
+  })
+
+  it('has the projects of the user with what was captured and suggested, and nobody else’s', async () => {
+    const [asha, ravi] = [await createTestUser(), await createTestUser()]
+    const past = { revision: 1, settings: { domains: [], agentName: 'Before' }, replacedAt: new Date() }
+    for (const { user } of [asha, ravi]) {
+      const ownerId = user._id
+      const [projectId, microsite] = [`of-${ownerId}`, `of-${ownerId}`]
+      const suggestion = { propertyInfo: { projectName: 'From the page' }, suggestedAt: new Date() }
+      const revisions = [{ ...past, replacedBy: `user:${ownerId}` }]
+      const config = { projectId, ownerId, agentName: 'Riya', revision: 2, revisions, suggestion }
+      await (await widgetConfigs.open()).insertOne(storedWidgetConfig(config))
+      const conversation = [{ id: 'a', type: 'user', text: 'hello' }]
+      const lead = storedLead({ projectId, microsite, ownerId, conversation })
+      const spam = { score: 1, reasons: ['honeypot'] }
+      const quarantined = storedLead({ projectId, microsite, ownerId, name: 'Bot', quarantined: true, spam })
+      await (await leads.open()).insertMany([lead, quarantined])
+      await saveLeadSession(lead)
+    }
+
+    const { body, text } = await call<Answer>(exportRoute, 'GET', '/api/user/export', { token: asha.token })
+
+    const projectId = `of-${asha.user._id}`
+    expect(body.data).toMatchObject({
+      projects: [projectId],
+      widgetConfigs: [
+        {
+          current: { projectId, agentName: 'Riya' },
+          suggestion: { propertyInfo: { projectName: 'From the page' } },
+          items: [{ revision: 1, config: { agentName: 'Before' } }],
+        },
+      ],
+      chatSessions: [{ projectId }],
+    })
+    const exported = body.data as unknown as { leads: { projectId: string; name?: string }[] }
+    expect(exported.leads.map(lead => lead.projectId)).toEqual([projectId, projectId])
+    expect(exported.leads.map(({ name }) => name)).toContain('Bot')
+    expect(text).not.toContain(String(ravi.user._id))
+    expect(text).not.toMatch(/ownerId|searchKeys/)
   })
 })
