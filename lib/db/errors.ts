@@ -40,9 +40,9 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
 }
 
-/** Whether an upsert collided with another write. Tried again, it finds what that one wrote. */
-export function isCollision(error: unknown): boolean {
-  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === WRITE_CONFLICT)
+/** Whether nothing but another write at the same moment was in the way: the same write may succeed now. */
+export function isWriteConflict(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === WRITE_CONFLICT
 }
 
 /**

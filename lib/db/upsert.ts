@@ -1,13 +1,16 @@
 import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
-import { contended, isCollision, isDuplicateKey, onlyCollisions, onlyDuplicates } from './errors.js'
+import { contended, isDuplicateKey, isWriteConflict, onlyCollisions, onlyDuplicates } from './errors.js'
 import { retryOnNetworkError } from './network-retry.js'
 
 /** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
 const ATTEMPTS = 3
 
-/** The result of a write, or undefined where a unique index refused it because another write was first. */
+/**
+ * The result of a write, or undefined where a unique index refused it because another write was first. Repeats it once
+ * after a write conflict.
+ */
 export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> {
-  return write().catch(error => {
+  return retryWhere(isWriteConflict, write).catch(error => {
     if (isDuplicateKey(error)) return undefined
     throw error
   })
@@ -34,8 +37,12 @@ export async function insertOnce<T extends Document>(collection: Collection<T>, 
  * winner's document when it tries again.
  */
 export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
-  return upsert().catch(error => {
-    if (isCollision(error)) return upsert()
+  return retryWhere(error => isDuplicateKey(error) || isWriteConflict(error), upsert)
+}
+
+function retryWhere<T>(mayPass: (error: unknown) => boolean, write: () => Promise<T>): Promise<T> {
+  return write().catch(error => {
+    if (mayPass(error)) return write()
     throw error
   })
 }

@@ -50,6 +50,11 @@ describe('unlessTaken', () => {
     expect(await unlessTaken(() => Promise.reject(collision()))).toBeUndefined()
     await expect(unlessTaken(() => Promise.reject(new Error('away')))).rejects.toThrow('away')
   })
+
+  it('tries once more after a conflict, which says nothing of who was first', async () => {
+    const write = vi.fn().mockRejectedValueOnce(failure(112)).mockResolvedValueOnce('mine')
+    expect(await unlessTaken(write)).toBe('mine')
+  })
 })
 
 describe('insertOnce', () => {

@@ -17,7 +17,14 @@ type Write = (this: Collection, ...args: unknown[]) => Promise<unknown>
 /** What some work does before each of its writes, which are numbered from 0. */
 type BeforeWrite = (number: number) => Promise<void>
 
-const works = new AsyncLocalStorage<{ before: BeforeWrite; writes: number }>()
+interface Work {
+  before: BeforeWrite
+  writes: number
+  /** Those of its writes that are on their way. */
+  sent: Set<Promise<unknown>>
+}
+
+const works = new AsyncLocalStorage<Work>()
 
 /** Does some work with something before each of its writes; whatever else goes on is let alone. */
 function withWrites<T>(before: BeforeWrite, work: () => Promise<T>): Promise<T> {
@@ -28,10 +35,14 @@ function withWrites<T>(before: BeforeWrite, work: () => Promise<T>): Promise<T> 
     vi.spyOn(collections, name).mockImplementation(async function (this: Collection, ...args) {
       const store = works.getStore()
       if (store) await store.before(store.writes++)
-      return write.apply(this, args)
+      const writing = write.apply(this, args)
+      store?.sent.add(writing)
+      return writing
     })
   }
-  return works.run({ before, writes: 0 }, work)
+  const store: Work = { before, writes: 0, sent: new Set() }
+  // Work that fails may leave others of its writes on their way: the database has them once it is over.
+  return works.run(store, work).finally(() => Promise.allSettled(store.sent))
 }
 
 /** What a write fails with that a crash kept from being sent. */
