@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkHealth, Health } from '../lib/domain/health.js'
+import { checkHealth, Health } from '../lib/domain/maintenance/health.js'
 import { ok } from '../lib/http/reply.js'
 import { route } from '../lib/http/route.js'
 import { serve } from '../lib/http/serve.js'

@@ -1,4 +1,4 @@
-import { listPlans, PlanTable } from '../lib/domain/plans.js'
+import { listPlans, PlanTable } from '../lib/domain/usage/plans.js'
 import { sharedBriefly, success } from '../lib/http/reply.js'
 import { route } from '../lib/http/route.js'
 import { serve } from '../lib/http/serve.js'

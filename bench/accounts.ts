@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import type { AccessClaims } from '../lib/auth/tokens.js'
-import { Session, sessions } from '../lib/domain/sessions.js'
-import { User, users } from '../lib/domain/users.js'
+import { Session, sessions } from '../lib/domain/accounts/sessions.js'
+import { User, users } from '../lib/domain/accounts/users.js'
 import type { BenchDatabase } from './database.js'
 
 /** Before any call, and after any run: a database that is kept has them for good. */

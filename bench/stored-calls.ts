@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { ObjectId } from 'mongodb'
-import { Conversation, conversations } from '../lib/domain/conversations.js'
+import { Conversation, conversations } from '../lib/domain/calls/conversations.js'
 import { accountAt, storeSignedIn } from './accounts.js'
 import type { BenchDatabase } from './database.js'
 import type { Bench } from './harness.js'

@@ -1,6 +1,6 @@
-import { entitlementAt } from '../lib/domain/subscriptions.js'
-import { entryKey, type UsageEntry } from '../lib/domain/usage-entries.js'
-import { newPeriod, UsagePeriod, usagePeriods } from '../lib/domain/usage-periods.js'
+import { entitlementAt } from '../lib/domain/billing/subscriptions.js'
+import { entryKey, type UsageEntry } from '../lib/domain/usage/usage-entries.js'
+import { newPeriod, UsagePeriod, usagePeriods } from '../lib/domain/usage/usage-periods.js'
 import { accountAt } from './accounts.js'
 import type { BenchDatabase } from './database.js'
 

@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { ApiKeyInput, createApiKey, revokeApiKey, Scope, streamApiKeys } from '../lib/domain/api-keys.js'
+import {
+  ApiKeyInput,
+  createApiKey,
+  revokeApiKey,
+  Scope,
+  streamApiKeys,
+} from '../lib/domain/accounts/api-keys.js'
 import { readId } from '../lib/domain/ids.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'

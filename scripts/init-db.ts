@@ -1,6 +1,6 @@
 import { database } from '../lib/db/client.js'
 import type { ComparedIndex } from '../lib/db/index-drift.js'
-import { type CollectionState, readCollectionStates } from '../lib/domain/index-states.js'
+import { type CollectionState, readCollectionStates } from '../lib/domain/maintenance/index-states.js'
 import { bringAbout, createCollection, keyText, type Outcome } from './init-db/build.js'
 import { ADMIN_FLAGS, makeAdmin, readAdmin } from './support/admin.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'

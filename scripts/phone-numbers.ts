@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phone-numbers.js'
+import { addPhoneNumbers, PhoneNumberInput } from '../lib/domain/phones/phone-numbers.js'
 import { UsageError } from './dev/usage-error.js'
 import { type CommandLine, runAsProgram, type Typed } from './support/command.js'
 import { cellsOf } from './support/csv.js'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ownerIdOf } from '../../lib/auth/callers.js'
-import { PublicApiKey, revokeApiKey } from '../../lib/domain/api-keys.js'
+import { PublicApiKey, revokeApiKey } from '../../lib/domain/accounts/api-keys.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

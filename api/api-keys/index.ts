@@ -7,7 +7,7 @@ import {
   createApiKey,
   listApiKeys,
   PublicApiKey,
-} from '../../lib/domain/api-keys.js'
+} from '../../lib/domain/accounts/api-keys.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,4 +1,4 @@
-import { EmailInput, requestPasswordReset } from '../../lib/domain/accounts.js'
+import { EmailInput, requestPasswordReset } from '../../lib/domain/accounts/accounts.js'
 import { mailRequested } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

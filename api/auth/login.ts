@@ -1,4 +1,4 @@
-import { LoginInput, login } from '../../lib/domain/accounts.js'
+import { LoginInput, login } from '../../lib/domain/accounts/accounts.js'
 import { requireOwnPage, SignedInAnswer, signedIn } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,5 +1,5 @@
 import { clearedCookies } from '../../lib/auth/cookies.js'
-import { LogoutInput, logout } from '../../lib/domain/accounts.js'
+import { LogoutInput, logout } from '../../lib/domain/accounts/accounts.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PublicUser, toPublicUser } from '../../lib/domain/users.js'
+import { PublicUser, toPublicUser } from '../../lib/domain/accounts/users.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

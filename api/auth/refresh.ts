@@ -1,5 +1,5 @@
 import { REFRESH_COOKIE } from '../../lib/auth/cookies.js'
-import { RefreshInput, refresh } from '../../lib/domain/accounts.js'
+import { RefreshInput, refresh } from '../../lib/domain/accounts/accounts.js'
 import { SignedInAnswer, signedIn } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,4 +1,4 @@
-import { RegisterInput, register } from '../../lib/domain/accounts.js'
+import { RegisterInput, register } from '../../lib/domain/accounts/accounts.js'
 import { requireOwnPage, SignedInAnswer, signedIn, signUpReceived } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

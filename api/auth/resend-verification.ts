@@ -1,4 +1,4 @@
-import { ResendInput, requestVerification } from '../../lib/domain/accounts.js'
+import { ResendInput, requestVerification } from '../../lib/domain/accounts/accounts.js'
 import { mailRequested } from '../../lib/http/account-replies.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,4 +1,4 @@
-import { VerifyEmailInput, verifyEmail } from '../../lib/domain/accounts.js'
+import { VerifyEmailInput, verifyEmail } from '../../lib/domain/accounts/accounts.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

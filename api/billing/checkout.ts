@@ -1,4 +1,4 @@
-import { BillingPage, CheckoutInput, startCheckout } from '../../lib/domain/billing.js'
+import { BillingPage, CheckoutInput, startCheckout } from '../../lib/domain/billing/billing.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

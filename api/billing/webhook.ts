@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { receiveStripeEvent } from '../../lib/domain/stripe-events.js'
+import { receiveStripeEvent } from '../../lib/domain/billing/stripe-events.js'
 import { RawBody } from '../../lib/http/body.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'

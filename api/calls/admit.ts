@@ -1,5 +1,5 @@
 import { callScopeOf } from '../../lib/auth/callers.js'
-import { Admission, AdmitCallInput, admitCall } from '../../lib/domain/admission.js'
+import { Admission, AdmitCallInput, admitCall } from '../../lib/domain/calls/admission.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,6 +1,6 @@
 import { callScopeOf } from '../../lib/auth/callers.js'
-import { SavedConversation, saveConversation } from '../../lib/domain/conversation-ingest.js'
-import { ConversationInput } from '../../lib/domain/conversation-input.js'
+import { SavedConversation, saveConversation } from '../../lib/domain/calls/conversation-ingest.js'
+import { ConversationInput } from '../../lib/domain/calls/conversation-input.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

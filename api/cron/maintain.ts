@@ -1,4 +1,4 @@
-import { MaintenanceReport, maintain } from '../../lib/domain/maintenance.js'
+import { MaintenanceReport, maintain } from '../../lib/domain/maintenance/maintenance.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

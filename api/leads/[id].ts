@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { dataScopeOf } from '../../lib/auth/callers.js'
-import { getLead, LeadAnswer, LeadUpdate, updateLead } from '../../lib/domain/lead-updates.js'
+import { getLead, LeadAnswer, LeadUpdate, updateLead } from '../../lib/domain/leads/lead-updates.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InventoryNumber, removePhoneNumber } from '../../lib/domain/phone-numbers.js'
+import { InventoryNumber, removePhoneNumber } from '../../lib/domain/phones/phone-numbers.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

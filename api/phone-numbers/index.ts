@@ -5,7 +5,7 @@ import {
   PhoneNumberFilter,
   PhoneNumberPage,
   PhoneNumbersInput,
-} from '../../lib/domain/phone-numbers.js'
+} from '../../lib/domain/phones/phone-numbers.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,4 +1,9 @@
-import { AccountExport, AccountLists, accountLists, exportAccount } from '../../lib/domain/account-export.js'
+import {
+  AccountExport,
+  AccountLists,
+  accountLists,
+  exportAccount,
+} from '../../lib/domain/accounts/account-export.js'
 import { successWithLists } from '../../lib/http/export.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

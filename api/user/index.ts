@@ -1,5 +1,5 @@
 import { clearedCookies } from '../../lib/auth/cookies.js'
-import { DeleteAccountInput, deleteAccount, ErasureReceipt } from '../../lib/domain/erasure.js'
+import { DeleteAccountInput, deleteAccount, ErasureReceipt } from '../../lib/domain/accounts/erasure.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

@@ -1,4 +1,8 @@
-import { Preferences, PreferencesInput, updateUserPreferences } from '../../lib/domain/user-profiles.js'
+import {
+  Preferences,
+  PreferencesInput,
+  updateUserPreferences,
+} from '../../lib/domain/accounts/user-profiles.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

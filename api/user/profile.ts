@@ -1,5 +1,5 @@
-import { getProfile, PublicProfile, updateProfile } from '../../lib/domain/account-profiles.js'
-import { ProfileInput } from '../../lib/domain/user-profiles.js'
+import { getProfile, PublicProfile, updateProfile } from '../../lib/domain/accounts/account-profiles.js'
+import { ProfileInput } from '../../lib/domain/accounts/user-profiles.js'
 import { success } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

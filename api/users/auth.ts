@@ -1,4 +1,4 @@
-import { DashboardAnswer, DashboardLogin, dashboardLogin } from '../../lib/domain/dashboard-login.js'
+import { DashboardAnswer, DashboardLogin, dashboardLogin } from '../../lib/domain/accounts/dashboard-login.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'

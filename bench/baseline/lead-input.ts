@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { CapturedConversation } from '../../lib/domain/chats/messages.js'
 import { CapturedFreeForm } from '../../lib/domain/free-form.js'
-import { CapturedConversation } from '../../lib/domain/messages.js'
 
 /** Widgets send some of these as numbers; what is neither that nor text counts as not given. */
 const text = z

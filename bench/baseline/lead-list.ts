@@ -1,7 +1,7 @@
 import { type QueryFilter, Types } from 'mongoose'
 import { z } from 'zod'
-import { BhkType } from '../../lib/domain/bhk.js'
-import { matchingSearch, SearchText } from '../../lib/domain/lead-search.js'
+import { BhkType } from '../../lib/domain/leads/bhk.js'
+import { matchingSearch, SearchText } from '../../lib/domain/leads/lead-search.js'
 import { EndMoment, Moment } from '../../lib/domain/moment.js'
 import { Lead, type StoredLead, toPublicLead } from './models/lead.js'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { ObjectId } from 'mongodb'
-import { entryKey } from '../../lib/domain/usage-entries.js'
+import { entryKey } from '../../lib/domain/usage/usage-entries.js'
 import type { RequestValues } from './recording.js'
 
 /** Where the values of a command come from: its request, and what the commands that it waited for found. */

@@ -1,4 +1,4 @@
-import { CountedType, dayOf, EventCount, eventCounts } from '../../lib/domain/event-counts.js'
+import { CountedType, dayOf, EventCount, eventCounts } from '../../lib/domain/events/event-counts.js'
 import { compareGrowth, type Read } from '../growth.js'
 import type { Bench, Scenario } from '../harness.js'
 

@@ -1,6 +1,6 @@
 import type { ObjectId } from 'mongodb'
-import type { ApiKey, Scope } from '../domain/api-keys.js'
-import type { User } from '../domain/users.js'
+import type { ApiKey, Scope } from '../domain/accounts/api-keys.js'
+import type { User } from '../domain/accounts/users.js'
 
 export type { Scope }
 

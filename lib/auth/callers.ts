@@ -1,6 +1,6 @@
 import type { ObjectId } from 'mongodb'
 import type { DataScope } from '../domain/data-scope.js'
-import type { Editor } from '../domain/project-ownership.js'
+import type { Editor } from '../domain/widgets/project-ownership.js'
 import { AppError } from '../errors.js'
 import type { Access, AdminCaller, Caller, CallerOf, Scope, ServiceCaller, UserCaller } from './caller.js'
 

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { API_KEY_PREFIX, findApiKey } from '../domain/api-keys.js'
-import { findSessionUser } from '../domain/sessions.js'
+import { API_KEY_PREFIX, findApiKey } from '../domain/accounts/api-keys.js'
+import { findSessionUser } from '../domain/accounts/sessions.js'
 import { env } from '../env.js'
 import { AppError } from '../errors.js'
 import type { Access, AdminCaller, Caller, UserCaller } from './caller.js'

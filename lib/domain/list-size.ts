@@ -1,6 +1,6 @@
 import { jsonBytes, MAX_PAGE_BYTES, sizesBeyondPage } from '../db/page-size.js'
+import { lastWithin, type PublicMessage } from './chats/messages.js'
 import type { FreeForm } from './free-form.js'
-import { lastWithin, type PublicMessage } from './messages.js'
 
 /** What of an item may be long. The rest is bounded where it comes in: 200 items of it are less than a page. */
 interface Item {

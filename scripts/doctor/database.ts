@@ -1,7 +1,7 @@
 import type { Db, Document } from 'mongodb'
 import { database } from '../../lib/db/client.js'
-import { readCollectionStates } from '../../lib/domain/index-states.js'
-import { findMaintenanceLock } from '../../lib/domain/maintenance-lock.js'
+import { readCollectionStates } from '../../lib/domain/maintenance/index-states.js'
+import { findMaintenanceLock } from '../../lib/domain/maintenance/maintenance-lock.js'
 import type { Target } from '../support/target.js'
 import { type Check, failure, ok, warning, within } from './check.js'
 

@@ -1,7 +1,7 @@
 import { type Collection, type Db, MongoServerError } from 'mongodb'
 import type { IndexDefinition } from '../../lib/db/collection.js'
 import type { ComparedIndex } from '../../lib/db/index-drift.js'
-import type { CollectionState } from '../../lib/domain/index-states.js'
+import type { CollectionState } from '../../lib/domain/maintenance/index-states.js'
 import { findDuplicates } from './duplicates.js'
 
 /** What may be done beside making what is missing. */

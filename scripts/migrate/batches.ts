@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { isDuplicateKey } from '../../lib/db/errors.js'
-import { type Migration, migrations } from '../../lib/domain/migrations.js'
+import { type Migration, migrations } from '../../lib/domain/maintenance/migrations.js'
 import { UsageError } from '../dev/usage-error.js'
 import { isRunning } from '../support/processes.js'
 

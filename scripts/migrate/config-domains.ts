@@ -1,6 +1,6 @@
-import { hostOf } from '../../lib/domain/hosts.js'
-import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
-import { listsDomains, type WidgetConfig, widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { hostOf } from '../../lib/domain/widgets/hosts.js'
+import { WidgetConfigInput } from '../../lib/domain/widgets/widget-config-input.js'
+import { listsDomains, type WidgetConfig, widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import type { Item } from './import-kind.js'
 
 /** As many as the form of a configuration takes. */

@@ -1,6 +1,11 @@
 import { boundFreeForm, type KeptPair } from '../../lib/domain/free-form.js'
-import { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
-import { ProjectId, PropertyInfo, Settings, type WidgetConfig } from '../../lib/domain/widget-configs.js'
+import { WidgetConfigInput } from '../../lib/domain/widgets/widget-config-input.js'
+import {
+  ProjectId,
+  PropertyInfo,
+  Settings,
+  type WidgetConfig,
+} from '../../lib/domain/widgets/widget-configs.js'
 import { readDomains } from './config-domains.js'
 import { type LegacyRow, leftOver, stableId, timesOf, UnusableRow } from './legacy-values.js'
 

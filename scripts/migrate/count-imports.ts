@@ -1,8 +1,8 @@
 import type { Filter, UpdateFilter } from 'mongodb'
 import { onlyDuplicates } from '../../lib/db/errors.js'
-import { type CountedType, type EventCount, eventCounts } from '../../lib/domain/event-counts.js'
-import { COUNTED_EVENTS, countersOfEvent, events } from '../../lib/domain/events.js'
-import { counterOfLead, leads } from '../../lib/domain/leads.js'
+import { type CountedType, type EventCount, eventCounts } from '../../lib/domain/events/event-counts.js'
+import { COUNTED_EVENTS, countersOfEvent, events } from '../../lib/domain/events/events.js'
+import { counterOfLead, leads } from '../../lib/domain/leads/leads.js'
 
 const CHUNK = 500
 

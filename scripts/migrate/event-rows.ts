@@ -1,5 +1,5 @@
-import { dayOf } from '../../lib/domain/event-counts.js'
-import { believable, type WidgetEvent } from '../../lib/domain/events.js'
+import { dayOf } from '../../lib/domain/events/event-counts.js'
+import { believable, type WidgetEvent } from '../../lib/domain/events/events.js'
 import { type LegacyRow, leftOver, readFreeForm, readText, stableId, timesOf } from './legacy-values.js'
 
 /**

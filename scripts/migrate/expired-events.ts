@@ -1,5 +1,5 @@
-import { events } from '../../lib/domain/events.js'
-import { migrations } from '../../lib/domain/migrations.js'
+import { events } from '../../lib/domain/events/events.js'
+import { migrations } from '../../lib/domain/maintenance/migrations.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 

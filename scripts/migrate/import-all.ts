@@ -1,5 +1,5 @@
 import { database } from '../../lib/db/client.js'
-import type { Migration } from '../../lib/domain/migrations.js'
+import type { Migration } from '../../lib/domain/maintenance/migrations.js'
 import { env } from '../../lib/env.js'
 import { startProgress } from '../support/progress.js'
 import type { Tally } from '../support/table.js'

@@ -1,5 +1,5 @@
 import { BSON, type ObjectId } from 'mongodb'
-import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import type { Progress } from '../support/progress.js'
 import { emptyTally, type Tally } from '../support/table.js'
 import type { ImportKind, Item, ProjectFacts } from './import-kind.js'

@@ -1,9 +1,9 @@
-import { normaliseBhk } from '../../lib/domain/bhk.js'
-import { LeadInput, namedProjectIdOf } from '../../lib/domain/captured-input.js'
-import { searchFieldsOf } from '../../lib/domain/lead-search.js'
-import { type Lead, LeadStatus } from '../../lib/domain/leads.js'
-import { readPhone } from '../../lib/domain/phone.js'
-import { UNNAMED_PROJECT } from '../../lib/domain/widget-configs.js'
+import { normaliseBhk } from '../../lib/domain/leads/bhk.js'
+import { LeadInput, namedProjectIdOf } from '../../lib/domain/leads/captured-input.js'
+import { searchFieldsOf } from '../../lib/domain/leads/lead-search.js'
+import { type Lead, LeadStatus } from '../../lib/domain/leads/leads.js'
+import { readPhone } from '../../lib/domain/phones/phone.js'
+import { UNNAMED_PROJECT } from '../../lib/domain/widgets/widget-configs.js'
 import type { ProjectFacts } from './import-kind.js'
 import {
   type LegacyRow,

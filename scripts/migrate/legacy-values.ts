@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
+import { CapturedConversation, type Message } from '../../lib/domain/chats/messages.js'
 import { boundFreeForm, type FreeForm, type KeptPair } from '../../lib/domain/free-form.js'
-import { CapturedConversation, type Message } from '../../lib/domain/messages.js'
 
 /** A row of the old store: an object, of which nothing else is sure. */
 export type LegacyRow = Readonly<Record<string, unknown>>

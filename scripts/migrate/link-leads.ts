@@ -1,7 +1,7 @@
 import type { AnyBulkWriteOperation, ObjectId } from 'mongodb'
 import { onlyDuplicates } from '../../lib/db/errors.js'
-import { headKeyOf } from '../../lib/domain/lead-follow-up.js'
-import { type Lead, leads } from '../../lib/domain/leads.js'
+import { headKeyOf } from '../../lib/domain/leads/lead-follow-up.js'
+import { type Lead, leads } from '../../lib/domain/leads/leads.js'
 
 const CHUNK_PEOPLE = 500
 

@@ -1,7 +1,7 @@
 import type { ObjectId } from 'mongodb'
-import { type ChatSession, chatSessions } from '../../lib/domain/chat-sessions.js'
+import { type ChatSession, chatSessions } from '../../lib/domain/chats/chat-sessions.js'
 import type { KeptPair } from '../../lib/domain/free-form.js'
-import { type Lead, leads } from '../../lib/domain/leads.js'
+import { type Lead, leads } from '../../lib/domain/leads/leads.js'
 import type { Item } from './import-kind.js'
 import { hasId, leadIdOf } from './lead-rows.js'
 

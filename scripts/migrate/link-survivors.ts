@@ -1,6 +1,6 @@
 import { isDuplicateKey } from '../../lib/db/errors.js'
-import { headKeyOf, linkToHead } from '../../lib/domain/lead-follow-up.js'
-import { type Lead, leads } from '../../lib/domain/leads.js'
+import { headKeyOf, linkToHead } from '../../lib/domain/leads/lead-follow-up.js'
+import { type Lead, leads } from '../../lib/domain/leads/leads.js'
 
 /**
  * Links what was captured since a migration and followed one of its leads: the first of a person becomes the head.

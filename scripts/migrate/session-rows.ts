@@ -1,7 +1,7 @@
-import { normaliseBhk } from '../../lib/domain/bhk.js'
-import { ChatSessionInput } from '../../lib/domain/captured-input.js'
-import type { ChatSession } from '../../lib/domain/chat-sessions.js'
-import { readPhone } from '../../lib/domain/phone.js'
+import type { ChatSession } from '../../lib/domain/chats/chat-sessions.js'
+import { normaliseBhk } from '../../lib/domain/leads/bhk.js'
+import { ChatSessionInput } from '../../lib/domain/leads/captured-input.js'
+import { readPhone } from '../../lib/domain/phones/phone.js'
 import type { ProjectFacts } from './import-kind.js'
 import { hasId, timesWithin } from './lead-rows.js'
 import {

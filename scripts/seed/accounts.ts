@@ -1,18 +1,18 @@
 import type { ObjectId } from 'mongodb'
 import { hashPassword } from '../../lib/auth/passwords.js'
-import { saveConversation } from '../../lib/domain/conversation-ingest.js'
-import { ConversationInput } from '../../lib/domain/conversation-input.js'
-import { forgetMails } from '../../lib/domain/mail-outbox.js'
-import { assignPhoneNumber } from '../../lib/domain/phone-assignments.js'
-import { addPhoneNumbers } from '../../lib/domain/phone-numbers.js'
-import { changeProfile, userProfiles } from '../../lib/domain/user-profiles.js'
+import { changeProfile, userProfiles } from '../../lib/domain/accounts/user-profiles.js'
 import {
   consumeOneTimeToken,
   createUser,
   findUserByEmail,
   issueOneTimeToken,
   type User,
-} from '../../lib/domain/users.js'
+} from '../../lib/domain/accounts/users.js'
+import { saveConversation } from '../../lib/domain/calls/conversation-ingest.js'
+import { ConversationInput } from '../../lib/domain/calls/conversation-input.js'
+import { forgetMails } from '../../lib/domain/mail-outbox.js'
+import { assignPhoneNumber } from '../../lib/domain/phones/phone-assignments.js'
+import { addPhoneNumbers } from '../../lib/domain/phones/phone-numbers.js'
 import type { Call } from './calls.js'
 import { type Business, businesses, DEMO_PASSWORD } from './cast.js'
 import { emailOf, numbersOf, providerOf } from './identities.js'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ConversationInput } from '../../lib/domain/conversation-input.js'
+import type { ConversationInput } from '../../lib/domain/calls/conversation-input.js'
 import { type Business, CALL_LINES } from './cast.js'
 import { type Random, randomFrom } from './random.js'
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { PlanName } from '../../lib/domain/plans.js'
-import type { WidgetConfigInput } from '../../lib/domain/widget-config-input.js'
+import type { PlanName } from '../../lib/domain/usage/plans.js'
+import type { WidgetConfigInput } from '../../lib/domain/widgets/widget-config-input.js'
 
 /** What signs in as everybody of a demonstration. */
 export const DEMO_PASSWORD = 'leadline-demo'

@@ -1,4 +1,4 @@
-import { recount } from '../../lib/domain/recount.js'
+import { recount } from '../../lib/domain/events/recount.js'
 import { env } from '../../lib/env.js'
 import { countWritten, type Tally } from '../support/table.js'
 import { forgetDueMails, makeAccounts, makeCall } from './accounts.js'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { AdminInput, administerUser, createAdmin } from '../../lib/domain/user-administration.js'
-import { findUserByEmail, statusOf, type User } from '../../lib/domain/users.js'
+import { AdminInput, administerUser, createAdmin } from '../../lib/domain/accounts/user-administration.js'
+import { findUserByEmail, statusOf, type User } from '../../lib/domain/accounts/users.js'
 import { UsageError } from '../dev/usage-error.js'
 import type { Flags, Typed } from './command.js'
 import { parseFlag } from './flags.js'

@@ -1,8 +1,12 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import sessionsRoute from '../../api/chat-sessions/index.js'
-import { type ChatSession, chatSessions, type PublicChatSession } from '../../lib/domain/chat-sessions.js'
-import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import {
+  type ChatSession,
+  chatSessions,
+  type PublicChatSession,
+} from '../../lib/domain/chats/chat-sessions.js'
+import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import type { ErrorDetail } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
 import { leadSubmission } from '../support/fixtures/leads.js'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import chatRoute from '../../api/chat.js'
 import { rateCounters } from '../../lib/domain/rate-counters.js'
-import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import { AppError } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'

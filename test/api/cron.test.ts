@@ -1,8 +1,8 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { dayOf } from '../../lib/domain/event-counts.js'
-import { Lead } from '../../lib/domain/leads.js'
-import type { MaintenanceReport } from '../../lib/domain/maintenance.js'
+import { dayOf } from '../../lib/domain/events/event-counts.js'
+import { Lead } from '../../lib/domain/leads/leads.js'
+import type { MaintenanceReport } from '../../lib/domain/maintenance/maintenance.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
 import eventsRoute from '../../api/events/index.js'
-import { events } from '../../lib/domain/events.js'
+import { events } from '../../lib/domain/events/events.js'
 import { emptyDatabase } from '../support/database.js'
 import { trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { call } from '../support/request.js'

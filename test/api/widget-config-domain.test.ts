@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import domainRoute from '../../api/widget-config/domain/[domain].js'
-import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import { AppError } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'

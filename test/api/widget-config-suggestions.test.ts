@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import revisionsRoute from '../../api/widget-config/[projectId]/revisions.js'
 import configRoute from '../../api/widget-config/[projectId].js'
-import { type PublicWidgetConfig, widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { type PublicWidgetConfig, widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'
 import { adminToken, type CallOptions, call } from '../support/request.js'

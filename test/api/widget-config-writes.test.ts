@@ -3,7 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import revisionsRoute from '../../api/widget-config/[projectId]/revisions.js'
 import rollbackRoute from '../../api/widget-config/[projectId]/rollback.js'
 import configRoute from '../../api/widget-config/[projectId].js'
-import { type PublicWidgetConfig, type WidgetConfig, widgetConfigs } from '../../lib/domain/widget-configs.js'
+import {
+  type PublicWidgetConfig,
+  type WidgetConfig,
+  widgetConfigs,
+} from '../../lib/domain/widgets/widget-configs.js'
 import type { ErrorDetail } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'

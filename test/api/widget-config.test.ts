@@ -1,7 +1,11 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import configRoute from '../../api/widget-config/[projectId].js'
-import { type PublicWidgetConfig, type WidgetConfig, widgetConfigs } from '../../lib/domain/widget-configs.js'
+import {
+  type PublicWidgetConfig,
+  type WidgetConfig,
+  widgetConfigs,
+} from '../../lib/domain/widgets/widget-configs.js'
 import { AppError } from '../../lib/errors.js'
 import { emptyDatabase } from '../support/database.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { users } from '../../lib/domain/users.js'
+import { users } from '../../lib/domain/accounts/users.js'
 import { startStripe } from '../api/billing/billing-api.js'
 import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'

@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Access, Scope } from '../../lib/auth/caller.js'
-import { createApiKey, Scope as ScopeSchema } from '../../lib/domain/api-keys.js'
+import { createApiKey, Scope as ScopeSchema } from '../../lib/domain/accounts/api-keys.js'
 import { allCollections } from '../../lib/domain/registry.js'
 import { startStripe } from '../api/billing/billing-api.js'
 import { type DeclaredVerb, declaredVerbs } from '../support/declared-routes.js'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import chatSessionsRoute from '../../api/chat-sessions/index.js'
 import leadsRoute from '../../api/leads/index.js'
-import { widgetConfigs } from '../../lib/domain/widget-configs.js'
+import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import { emptyDatabase } from '../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
 import { storedWidgetConfig } from '../support/fixtures/widget-configs.js'

@@ -1,5 +1,5 @@
-import { phoneNumbers } from '../../lib/domain/phone-numbers.js'
-import { issueOneTimeToken } from '../../lib/domain/users.js'
+import { issueOneTimeToken } from '../../lib/domain/accounts/users.js'
+import { phoneNumbers } from '../../lib/domain/phones/phone-numbers.js'
 import { emptyDatabase } from '../support/database.js'
 import { type Party, settle } from './party.js'
 

@@ -10,7 +10,7 @@ export interface Deployment {
   health: ServedRoute
   database: typeof import('../../lib/db/client.js').database
   enforceLimit: typeof import('../../lib/rate-limit/enforce.js').enforceLimit
-  widgetConfigs: typeof import('../../lib/domain/widget-configs.js').widgetConfigs
+  widgetConfigs: typeof import('../../lib/domain/widgets/widget-configs.js').widgetConfigs
   /** Closes its database client. */
   stop(): Promise<void>
 }
@@ -26,7 +26,7 @@ export async function deploy(environment: Record<string, string>): Promise<Deplo
     import('../../api/health.js'),
     import('../../lib/db/client.js'),
     import('../../lib/rate-limit/enforce.js'),
-    import('../../lib/domain/widget-configs.js'),
+    import('../../lib/domain/widgets/widget-configs.js'),
   ])
   return {
     leads: leads.default,

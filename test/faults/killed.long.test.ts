@@ -96,8 +96,8 @@ async function expectEachOnce(db: Db, uri: string): Promise<void> {
   vi.resetModules()
   const [{ closeDatabase }, { followUpPending }, { recount }] = await Promise.all([
     import('../../lib/db/client.js'),
-    import('../../lib/domain/lead-follow-up.js'),
-    import('../../lib/domain/recount.js'),
+    import('../../lib/domain/leads/lead-follow-up.js'),
+    import('../../lib/domain/events/recount.js'),
   ])
   onTestFinished(closeDatabase)
   const now = Date.now()

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import eventsRoute from '../../api/events/index.js'
 import leadsRoute from '../../api/leads/index.js'
 import widgetConfigRoute from '../../api/widget-config/[projectId].js'
-import { WidgetConfig } from '../../lib/domain/widget-configs.js'
+import { WidgetConfig } from '../../lib/domain/widgets/widget-configs.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { adminToken, call } from '../support/request.js'
 

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient, ObjectId } from 'mongodb'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { closeDatabase } from '../../lib/db/client.js'
-import { recomputeUsage } from '../../lib/domain/usage-recompute.js'
-import { sweepUsage } from '../../lib/domain/usage-settlement.js'
+import { recomputeUsage } from '../../lib/domain/usage/usage-recompute.js'
+import { sweepUsage } from '../../lib/domain/usage/usage-settlement.js'
 import { type DevProcess, startDev } from '../scripts/support/dev-process.js'
 
 const ROOT = join(import.meta.dirname, '..', '..')

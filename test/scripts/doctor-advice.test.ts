@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { users } from '../../lib/domain/users.js'
+import { users } from '../../lib/domain/accounts/users.js'
 import { checkDatabase } from '../../scripts/doctor/database.js'
 import { describeTarget } from '../../scripts/support/target.js'
 import { testDatabase } from '../support/database.js'

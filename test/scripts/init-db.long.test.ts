@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { readCollectionStates } from '../../lib/domain/index-states.js'
+import { readCollectionStates } from '../../lib/domain/maintenance/index-states.js'
 import { allCollections } from '../../lib/domain/registry.js'
 import { testDatabase } from '../support/database.js'
 import { runScript } from './support/run-script.js'

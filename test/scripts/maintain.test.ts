@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, expect, it } from 'vitest'
-import { findMaintenanceLock, maintenanceLocks } from '../../lib/domain/maintenance-lock.js'
-import { phoneNumbers } from '../../lib/domain/phone-numbers.js'
+import { findMaintenanceLock, maintenanceLocks } from '../../lib/domain/maintenance/maintenance-lock.js'
+import { phoneNumbers } from '../../lib/domain/phones/phone-numbers.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { runScript } from './support/run-script.js'
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { hashPassword } from '../../lib/auth/passwords.js'
 import { signAccessToken } from '../../lib/auth/tokens.js'
-import { startSession } from '../../lib/domain/sessions.js'
-import { User, users } from '../../lib/domain/users.js'
+import { startSession } from '../../lib/domain/accounts/sessions.js'
+import { User, users } from '../../lib/domain/accounts/users.js'
 
 /** The password of every test user that was not given one. */
 export const TEST_PASSWORD = 'correct horse battery'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { administerUser, UserChange } from '../../../lib/domain/user-administration.js'
-import { PublicUser } from '../../../lib/domain/users.js'
+import { administerUser, UserChange } from '../../../lib/domain/accounts/user-administration.js'
+import { PublicUser } from '../../../lib/domain/accounts/users.js'
 import { success } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

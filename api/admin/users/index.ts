@@ -1,4 +1,4 @@
-import { listUsers, UserFilter, UserPage } from '../../../lib/domain/user-administration.js'
+import { listUsers, UserFilter, UserPage } from '../../../lib/domain/accounts/user-administration.js'
 import { success } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

@@ -1,5 +1,9 @@
 import { z } from 'zod'
-import { getConversation, TurnsQuery, WholeConversation } from '../../../lib/domain/conversation-history.js'
+import {
+  getConversation,
+  TurnsQuery,
+  WholeConversation,
+} from '../../../lib/domain/calls/conversation-history.js'
 import { success } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

@@ -2,7 +2,7 @@ import {
   ConversationFilter,
   ConversationPage,
   listConversations,
-} from '../../../lib/domain/conversation-history.js'
+} from '../../../lib/domain/calls/conversation-history.js'
 import { success } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

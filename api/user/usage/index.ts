@@ -1,4 +1,4 @@
-import { checkUsageLimits, UsageReport } from '../../../lib/domain/usage.js'
+import { checkUsageLimits, UsageReport } from '../../../lib/domain/usage/usage.js'
 import { success } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { findProjectByDomain, ProjectOfDomain } from '../../../lib/domain/widget-configs.js'
+import { findProjectByDomain, ProjectOfDomain } from '../../../lib/domain/widgets/widget-configs.js'
 import { ok, sharedBriefly } from '../../../lib/http/reply.js'
 import { route } from '../../../lib/http/route.js'
 import { serve } from '../../../lib/http/serve.js'

@@ -1,5 +1,5 @@
 import { model, Schema } from 'mongoose'
-import { BhkType } from '../../../lib/domain/bhk.js'
+import { BhkType } from '../../../lib/domain/leads/bhk.js'
 import { messageSchema } from './message.js'
 
 const schema = new Schema(

@@ -1,5 +1,5 @@
 import { type InferSchemaType, model, Schema, type Types } from 'mongoose'
-import { BhkType } from '../../../lib/domain/bhk.js'
+import { BhkType } from '../../../lib/domain/leads/bhk.js'
 import { messageSchema } from './message.js'
 
 const spamSchema = new Schema({ score: Number, reasons: [String], confirmedAt: Date }, { _id: false })

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { vi } from 'vitest'
-import type { PublicUser } from '../../../lib/domain/users.js'
+import type { PublicUser } from '../../../lib/domain/accounts/users.js'
 import type { ErrorBody } from '../../../lib/http/reply.js'
 import type { ServedRoute } from '../../../lib/http/serve.js'
 import { backgroundTasksDone } from '../../support/fixtures/background-tasks.js'

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { apiKeys, createApiKey, findApiKey, listApiKeys } from '../../../lib/domain/api-keys.js'
+import { apiKeys, createApiKey, findApiKey, listApiKeys } from '../../../lib/domain/accounts/api-keys.js'
 import { AppError } from '../../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'

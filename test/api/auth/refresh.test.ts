@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { issueOneTimeToken } from '../../../lib/domain/users.js'
+import { issueOneTimeToken } from '../../../lib/domain/accounts/users.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { createTestUser, TEST_PASSWORD } from '../../support/users.js'

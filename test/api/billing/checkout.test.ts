@@ -148,7 +148,7 @@ describe('nobody buys twice', () => {
   })
 
   it('after a crash at any point, which loses neither the customer nor the page', async () => {
-    const { startCheckout } = await import('../../../lib/domain/billing.js')
+    const { startCheckout } = await import('../../../lib/domain/billing/billing.js')
     const request = { now: new Date(), logFailure: () => {} }
     for (let writes = 0, ended = 'crashed'; ended === 'crashed'; writes++) {
       user = await createTestUser({ plainPassword: null })

@@ -9,8 +9,8 @@ const HOUR_MS = 60 * 60 * 1000
 
 let stripe: StripeServer
 let api: BillingApi
-let erasure: typeof import('../../../lib/domain/erasure.js')
-let readings: typeof import('../../../lib/domain/subscription-readings.js')
+let erasure: typeof import('../../../lib/domain/accounts/erasure.js')
+let readings: typeof import('../../../lib/domain/billing/subscription-readings.js')
 
 const db = () => testDatabase().db
 
@@ -18,8 +18,8 @@ beforeAll(async () => {
   const started = await startStripe()
   stripe = started.stripe
   api = await deployBilling(started.environment)
-  erasure = await import('../../../lib/domain/erasure.js')
-  readings = await import('../../../lib/domain/subscription-readings.js')
+  erasure = await import('../../../lib/domain/accounts/erasure.js')
+  readings = await import('../../../lib/domain/billing/subscription-readings.js')
 })
 afterAll(() => stripe.close())
 beforeEach(async () => {
@@ -267,7 +267,7 @@ describe('an erased account', () => {
 
   it('that a checkout was under way for is that too', async () => {
     const user = await createTestUser()
-    const { startCheckout } = await import('../../../lib/domain/billing.js')
+    const { startCheckout } = await import('../../../lib/domain/billing/billing.js')
     await erasure.deleteAccount(user.user, user.password, request())
     const { url } = await startCheckout(
       user.user,
@@ -285,8 +285,8 @@ describe('an erased account', () => {
   })
 
   it('that became a customer meanwhile, at any point, is nobody’s customer', async () => {
-    const { ensureCustomer } = await import('../../../lib/domain/billing-customers.js')
-    const { changeProfile } = await import('../../../lib/domain/user-profiles.js')
+    const { ensureCustomer } = await import('../../../lib/domain/billing/billing-customers.js')
+    const { changeProfile } = await import('../../../lib/domain/accounts/user-profiles.js')
     for (let writes = 0, paused = true; paused; writes++) {
       await emptyDatabase()
       const user = await createTestUser()

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { entitlementAt, type Subscription } from '../../../lib/domain/subscriptions.js'
+import { entitlementAt, type Subscription } from '../../../lib/domain/billing/subscriptions.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import type { FakeSubscription, StripeEventPayload, StripeServer } from '../../support/stripe-server.js'
 import { createTestUser, type TestUser } from '../../support/users.js'
@@ -317,8 +317,8 @@ describe('what Stripe says of a subscription', () => {
     stripe.customers.delete(subscription.customer)
     stripe.subscriptions.delete(subscription.id)
 
-    const { startCheckout } = await import('../../../lib/domain/billing.js')
-    const { readCustomer } = await import('../../../lib/domain/subscription-readings.js')
+    const { startCheckout } = await import('../../../lib/domain/billing/billing.js')
+    const { readCustomer } = await import('../../../lib/domain/billing/subscription-readings.js')
     const logged: unknown[] = []
     const request = { now: new Date(), logFailure: (failure: unknown) => void logged.push(failure) }
     const { url } = await startCheckout(user.user, { plan: 'basic' }, request)

@@ -127,7 +127,7 @@ describe('an event', () => {
         .db.collection('userprofiles')
         .updateMany({}, { $set: { 'subscription.plan': 'free' } })
       await events().deleteMany({})
-      const { receiveStripeEvent } = await import('../../../lib/domain/stripe-events.js')
+      const { receiveStripeEvent } = await import('../../../lib/domain/billing/stripe-events.js')
       const payload = JSON.stringify(completed)
       const deliver = (now: Date) =>
         receiveStripeEvent(Buffer.from(payload), sign(payload), { now, logFailure: () => {} })
@@ -200,7 +200,7 @@ describe('a deployment', () => {
     ])
       expect(answer).toMatchObject({ status: 501, body: { code: 'not_configured' } })
     expect((await bare.profile(user)).subscription).toMatchObject({ plan: 'free' })
-    const { maintain } = await import('../../../lib/domain/maintenance.js')
+    const { maintain } = await import('../../../lib/domain/maintenance/maintenance.js')
     expect(await maintain(new Date(), () => {})).toMatchObject({ ok: true })
   })
 

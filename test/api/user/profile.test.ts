@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import preferencesRoute from '../../../api/user/preferences.js'
 import profileRoute from '../../../api/user/profile.js'
-import type { PublicProfile } from '../../../lib/domain/account-profiles.js'
+import type { PublicProfile } from '../../../lib/domain/accounts/account-profiles.js'
 import type { ErrorBody } from '../../../lib/http/reply.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import type { Wire } from '../../support/fixtures/wire.js'
