@@ -1,8 +1,13 @@
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { users } from '../../lib/domain/accounts/users.js'
 import { checkDatabase } from '../../scripts/doctor/database.js'
 import { describeTarget } from '../../scripts/support/target.js'
 import { testDatabase } from '../support/database.js'
+
+// The next file of this worker makes its indexes anew, and cannot beside others of the same names.
+afterAll(async () => {
+  await testDatabase().db.dropDatabase()
+})
 
 it('advises commands that write', async () => {
   const { db, uri } = testDatabase()

@@ -107,7 +107,7 @@ describe('leaving', () => {
     })
 
     expect(body.jobs).toContainEqual(
-      expect.objectContaining({ name: 'erasures', ok: true, result: { interrupted: 1, settled: 1 } }),
+      expect.objectContaining({ name: 'erasures', ok: true, result: { interrupted: 1, settled: 0 } }),
     )
     expect((await call(meRoute, 'GET', '/api/auth/me', { token })).status).toBe(401)
     expect(await testDatabase().db.collection('users').findOne({ _id: user._id })).not.toHaveProperty('name')
