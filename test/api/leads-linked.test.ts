@@ -4,7 +4,7 @@ import leadsRoute from '../../api/leads/index.js'
 import { chatSessions } from '../../lib/domain/chats/chat-sessions.js'
 import { eventCounts } from '../../lib/domain/events/event-counts.js'
 import { recount } from '../../lib/domain/events/recount.js'
-import { followUpPending } from '../../lib/domain/leads/lead-follow-up.js'
+import { followUpLead, followUpPending } from '../../lib/domain/leads/lead-follow-up.js'
 import { leads } from '../../lib/domain/leads/leads.js'
 import { emptyDatabase } from '../support/database.js'
 import { backgroundTasksDone, trackBackgroundTasks } from '../support/fixtures/background-tasks.js'
@@ -84,7 +84,7 @@ function failAfter(writes: number, failures: number, error: Error): { writes: nu
 }
 
 describe('a database that fails while a lead is followed up', () => {
-  const failure = new MongoServerError({ code: 112, errmsg: 'WriteConflict' })
+  const failure = new MongoServerError({ code: 11600, errmsg: 'InterruptedAtShutdown' })
 
   it('is asked again, after whichever write', async () => {
     // Floods of phone and address, head, link, the head's total, settled; what fails to be counted is recounted.
@@ -101,6 +101,20 @@ describe('a database that fails while a lead is followed up', () => {
       expect(heads.map(({ submissions }) => submissions)).toEqual([2])
       expect(count).toBe(2)
     }
+  })
+
+  it('is not asked again for a count that may be done: its failure is told, and the day is recounted', async () => {
+    await post(leadSubmission())
+    await backgroundTasksDone()
+    const all = await leads.open()
+    const lead = await all.findOneAndUpdate({}, { $set: { pending: true } })
+    if (!lead) throw new Error('nothing was stored')
+    failAfter(2, 1, failure)
+
+    await expect(followUpLead(lead, new Date())).rejects.toMatchObject({
+      code: 'unavailable',
+      cause: failure,
+    })
   })
 
   it('is left to the maintenance where it fails again and again', async () => {

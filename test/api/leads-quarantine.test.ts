@@ -1,3 +1,4 @@
+import { Collection, MongoServerError } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import leadRoute from '../../api/leads/[id].js'
 import leadsRoute from '../../api/leads/index.js'
@@ -162,6 +163,26 @@ describe('a flood', () => {
     expect(count).toBe(41)
   })
 
+  it('is quarantined though the database failed in it the first time', async () => {
+    for (let i = 0; i < 40; i++) await post(leadSubmission({ phone: phoneOf(i) }))
+    await backgroundTasksDone()
+    const updateOne = Collection.prototype.updateOne
+    let failed = 0
+    vi.spyOn(Collection.prototype, 'updateOne').mockImplementation(function (this: Collection, ...sent) {
+      if ('$addToSet' in sent[1] && failed++ === 0)
+        return Promise.reject(new MongoServerError({ code: 11600, errmsg: 'InterruptedAtShutdown' }))
+      return updateOne.apply(this, sent)
+    })
+    await post(leadSubmission({ phone: phoneOf(40) }))
+
+    const { leads: all, count } = await stored()
+    expect(failed).toBe(2)
+    expect(all.filter(lead => lead.quarantined)).toMatchObject([
+      { phone: phoneOf(40), spam: { score: 1, reasons: ['many_of_address'] } },
+    ])
+    expect(count).toBe(40)
+  })
+
   it('is not what one lead makes that is sent again and again, at once and later', async () => {
     const submission = leadSubmission()
     await Promise.all(Array.from({ length: 55 }, (_, i) => post(submission, address(i % 2))))
@@ -237,7 +258,7 @@ describe('a verdict on quarantine', () => {
     const lead = storedLead({ spam: { score: 1, reasons: ['honeypot'] }, pending: true })
     await (await leads.open()).insertOne(lead)
     await release(lead)
-    await followUpLead(lead, undefined, new Date())
+    await followUpLead(lead, new Date())
 
     const { leads: all, count } = await stored()
     expect(all).toMatchObject([{ quarantined: false, submissions: 1 }])

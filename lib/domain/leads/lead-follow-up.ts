@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoError, type ObjectId } from 'mongodb'
+import { unavailable } from '../../db/errors.js'
 import { unlessTaken } from '../../db/upsert.js'
 import { env } from '../../env.js'
 import { digestOf } from '../digest.js'
@@ -23,34 +24,33 @@ const PAUSES_MS = [250, 2_500]
  * Follows up a lead that was just answered, and again where the database failed: in an election, with a full pool or in
  * a deadlock. Otherwise its count would wait for the maintenance, perhaps for a day.
  *
- * @param network where a new lead came from; see `followUpLead`.
+ * @param network where a new lead came from, as limits count it; undefined for one that was there before, which is no
+ *   further sign of a flood.
  * @throws {AppError} `unavailable` while the database is away, which the lead's `pending` tells the maintenance.
  */
 export async function followUpSoon(lead: Lead, network: string | undefined, now: Date): Promise<void> {
-  for (const [attempt, pauseMs] of PAUSES_MS.entries()) {
+  let floods: readonly string[] | undefined
+  for (const pauseMs of [...PAUSES_MS, undefined]) {
     try {
-      // Seen once, a lead is no further sign of a flood.
-      return await followUpLead(lead, attempt === 0 ? network : undefined, now)
+      floods ??= network === undefined ? [] : await floodReasons(lead, network, now)
+      return await followUpLead(lead, now, floods)
     } catch (error) {
-      if (!(error instanceof MongoError)) throw error
+      if (!(error instanceof MongoError) || pauseMs === undefined) throw error
       await sleep(pauseMs)
     }
   }
-  await followUpLead(lead, undefined, now)
 }
 
 /**
- * What is left to do once a lead is stored and answered: notice a flood, link the lead to the first one of its
- * phone, count it. The lead carries `pending` until it is to be counted, so that a crash leaves nothing undone but the
- * count, which is mended when its day is recounted; every step may be repeated, and of any number that follow up one
- * lead exactly one counts it.
+ * What is left to do once a lead is stored and answered: quarantine it where it is part of a flood, link it to the first
+ * one of its phone, count it. The lead carries `pending` until it is to be counted, so that a crash leaves nothing
+ * undone but the count, which is mended when its day is recounted; every step may be repeated, and of any number that
+ * follow up one lead exactly one counts it.
  *
- * @param network where a new lead came from, as limits count it; undefined for one that was there before, which
- *   is no further sign of a flood.
- * @throws {AppError} `unavailable` while the database is away.
+ * @param floods the floods that it is part of.
+ * @throws {AppError} `unavailable` where all but the count is done.
  */
-export async function followUpLead(lead: Lead, network: string | undefined, now: Date): Promise<void> {
-  const floods = await floodReasons(lead, network, now)
+export async function followUpLead(lead: Lead, now: Date, floods: readonly string[] = []): Promise<void> {
   if (floods.length > 0) await quarantine(lead._id, floods)
   if (lead.phone !== undefined) await linkToHead(lead, lead.phone)
   await noteLateCount(lead.createdAt, now)
@@ -61,7 +61,11 @@ export async function followUpLead(lead: Lead, network: string | undefined, now:
     { projection: { quarantined: 1 } },
   )
   // As it was when it was settled, not when it was read: it may have been let out of quarantine since.
-  if (settled?.quarantined === false) await countEach([counterOfLead(lead)])
+  if (settled?.quarantined !== false) return
+  await countEach([counterOfLead(lead)]).catch(error => {
+    // Not to be repeated: nobody can tell whether it was counted. The recount of its day can.
+    throw error instanceof MongoError ? unavailable(error) : error
+  })
 }
 
 /**
@@ -75,7 +79,7 @@ export async function followUpPending(now: Date, shouldStop: () => boolean = () 
     const left = await pendingLeads(now)
     for (const lead of left) {
       if (shouldStop()) return done
-      await followUpLead(lead, undefined, now)
+      await followUpLead(lead, now)
       done += 1
     }
     if (left.length < BATCH) return done
@@ -130,8 +134,7 @@ async function becomesHead({ _id, createdAt }: Lead, headKey: string): Promise<b
   return made?.matchedCount === 1
 }
 
-async function floodReasons(lead: Lead, network: string | undefined, now: Date): Promise<string[]> {
-  if (network === undefined) return []
+async function floodReasons(lead: Lead, network: string, now: Date): Promise<string[]> {
   const { microsite, phone } = lead
   const [ofPhone, ofAddress] = await Promise.all([
     phone === undefined
@@ -146,11 +149,11 @@ async function floodReasons(lead: Lead, network: string | undefined, now: Date):
   ]
 }
 
-/** Unless a retry of the same submission has made it a head or counted it by now. */
-async function quarantine(_id: ObjectId, reasons: string[]): Promise<void> {
+/** Once, and not where a retry of the same submission has made it a head or counted it by now. */
+async function quarantine(_id: ObjectId, reasons: readonly string[]): Promise<void> {
   const all = await leads.open()
   await all.updateOne(
-    { _id, pending: true, headKey: { $exists: false } },
+    { _id, pending: true, headKey: { $exists: false }, 'spam.reasons': { $nin: reasons } },
     {
       $set: { quarantined: true },
       $addToSet: { 'spam.reasons': { $each: reasons } },

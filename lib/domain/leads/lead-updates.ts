@@ -82,7 +82,7 @@ export async function updateLead(
     throw new AppError('not_found')
   }
   if (spam !== 'released') return fitToAnswer(toPublicLead(updated))
-  await followUpLead(updated, undefined, now)
+  await followUpLead(updated, now)
   return getLead(scope, id)
 }
 

@@ -187,7 +187,7 @@ describe('a lead that is followed up on a later day', () => {
     [
       'left by a crash',
       () => storedLead({ microsite: 'm', createdAt: new Date(`${DAY}T12:00:00.000Z`), pending: true }),
-      (lead: Lead) => followUpLead(lead, undefined, NOW),
+      (lead: Lead) => followUpLead(lead, NOW),
     ],
   ])('and %s is counted in the end, after whichever write a crash comes', async (_, lead, followUp) => {
     for (let writes = 0; ; writes++) {
@@ -216,7 +216,7 @@ describe('a lead that is followed up on a later day', () => {
   it('has its day recounted until nobody may be counting it any more', async () => {
     const lead = storedLead({ microsite: 'm', createdAt: new Date(`${DAY}T12:00:00.000Z`), pending: true })
     await (await leads.open()).insertOne(lead)
-    const { finish } = await pauseAfterWrites(3, () => followUpLead(lead, undefined, NOW))
+    const { finish } = await pauseAfterWrites(3, () => followUpLead(lead, NOW))
     // Settled and not counted: the recount counts it, and then who settled it does.
     expect((await recountDueDays(NOW)).mended).toHaveLength(1)
     await finish()
