@@ -37,7 +37,7 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
     first ??= revision
     if (revision >= first + 2) return { unknownTo: undefined, current, remarks: [] }
 
-    const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId)
+    const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId ?? undefined)
     const asFound: Filter<UserProfile> = {
       userId: profile.userId,
       'subscription.stripeCustomerId': customerId,
@@ -96,9 +96,9 @@ function twins(readings: readonly SubscriptionReading[]): string[] {
   return ids.length > 1 ? [`One customer has several subscriptions: ${ids.join(', ')}.`] : []
 }
 
-/** Whether a profile says of a subscription of Stripe's that it goes on. */
+/** Whether a profile says of a subscription of Stripe's that it goes on; one of the old system has null for none. */
 function isRunning({ stripeSubscriptionId, status }: Subscription): boolean {
-  return stripeSubscriptionId !== undefined && status !== 'cancelled'
+  return Boolean(stripeSubscriptionId) && status !== 'cancelled'
 }
 
 interface Change {
@@ -146,7 +146,8 @@ function changeWithout(
 ): Change {
   const isThere = readings.some(({ id }) => id === stored.stripeSubscriptionId)
   if (isThere || !isRunning(stored)) return { fields: {}, gone: {}, remarks: [] }
-  const { stripeSubscriptionId, status, currentPeriodEnd = now } = stored
+  const { stripeSubscriptionId, status } = stored
+  const currentPeriodEnd = stored.currentPeriodEnd ?? now
   const isPaid = status !== 'past_due' && status !== 'paused'
   return {
     fields: {
