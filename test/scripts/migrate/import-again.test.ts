@@ -137,6 +137,25 @@ describe('rows that share an id and a time', () => {
     expect(first.verified).toMatchObject([{ found: 5, missing: 0 }])
     expect(second.tallies['chat sessions']).toMatchObject({ written: 0, skipped: 5 })
   })
+
+  it('are one chat where it went on between two imports, or an older file is read again', async () => {
+    const said = (...texts: string[]) =>
+      texts.map((text, at) => ({ id: `${at}`, type: 'user', text, timestamp: AT }))
+    const grown = (...texts: string[]) => [
+      { id: 'a', sessionId: 's', microsite: 'm', createdAt: AT, conversation: said(...texts) },
+    ]
+    const three = ['one', 'two', 'three']
+    await importFiles({ sessions: grown(...three) })
+
+    for (const texts of [[...three, 'four', 'five'], ['one']]) {
+      const { tallies, verified } = await importFiles({ sessions: grown(...texts) })
+
+      expect(tallies['chat sessions']).toMatchObject({ written: 0, skipped: 1 })
+      // What was not taken over is said.
+      expect(verified).toMatchObject([{ found: 1, differing: 1 }])
+    }
+    expect(await stored('chatsessions').countDocuments()).toBe(1)
+  })
 })
 
 describe('the domains of a configuration', () => {
