@@ -93,6 +93,19 @@ it('chats that were imported before their leads get them, until those are undone
   expect(await stored('chatsessions').find().toArray()).toEqual(before)
 })
 
+it('chats and leads whose rows had anything for `metadata.legacy` get each other all the same', async () => {
+  const row = { microsite: 'm', createdAt: AT }
+  const odd = [[null], [7, 'leadId'], 'leadId', { key: 'leadId' }, null]
+  const phones = odd.map((_, at) => `+91700000000${at}`)
+  const sessions = odd.map((legacy, at) => ({ ...row, id: `${at}`, phone: phones[at], metadata: { legacy } }))
+  await importFiles({ sessions })
+
+  await importFiles({ leads: sessions.map(session => ({ ...session, id: undefined })) })
+
+  const linked = await stored('chatsessions').find().toArray()
+  expect(linked.map(({ leadId }) => Boolean(leadId))).toEqual(odd.map(() => true))
+})
+
 describe('rows that share an id and a time', () => {
   it('are two leads where their phones differ, however often and for whichever country they are read', async () => {
     const row = { id: 7, microsite: 'm', createdAt: AT }
