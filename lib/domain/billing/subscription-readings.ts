@@ -49,7 +49,7 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
       return { unknownTo: 'stripe', current: undefined, remarks }
     }
     current = readings.filter(isUnderWay).sort(byWeight)[0]
-    const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
+    const [chosen] = readings.filter(reading => counts(reading, stored)).sort(byWeight)
     const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
     const { fields, gone, remarks } = chosen
       ? changeTo(chosen, stored)
@@ -84,6 +84,12 @@ function byWeight(a: SubscriptionReading, b: SubscriptionReading): number {
     b.createdAt.getTime() - a.createdAt.getTime() ||
     a.id.localeCompare(b.id)
   )
+}
+
+/** Whether a profile is to say what a subscription is. One that is over ends no plan that an operator gave since. */
+function counts({ status }: SubscriptionReading, { stripeSubscriptionId, plan }: Subscription): boolean {
+  const isGiven = !stripeSubscriptionId && plan !== 'free'
+  return statuses.has(status) && !(isGiven && status === 'canceled')
 }
 
 /** Whether a second subscription beside it would be one too many. */

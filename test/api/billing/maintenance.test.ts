@@ -148,6 +148,25 @@ describe('a customer of whom no webhook came', () => {
     expect(await Promise.all(plans)).toEqual(['basic', 'premium', 'enterprise'])
   })
 
+  it('keeps a plan that an operator gave after the one at Stripe was over, until one is bought', async () => {
+    const { user, subscription } = await subscribe()
+    for (const event of stripe.end(subscription, stripe.now)) await api.deliver(event)
+    const given = { plan: 'enterprise', stripeCustomerId: subscription.customer }
+    const profiles = db().collection('userprofiles')
+    await profiles.updateOne({ userId: user.user._id }, { $set: { subscription: given } })
+
+    await readings.readCustomer(subscription.customer, nextDay())
+
+    const stored = await profiles.findOne({ userId: user.user._id })
+    expect(stored?.subscription).toEqual({ ...given, revision: 1, readAt: expect.any(Date) })
+    const bought = stripe.subscribe(subscription.customer, PRICES.basic)
+    await readings.readCustomer(subscription.customer, nextDay(2))
+    expect(await api.profile(user)).toMatchObject({ subscription: { plan: 'basic', status: 'active' } })
+    stripe.end(bought, stripe.now)
+    await readings.readCustomer(subscription.customer, nextDay(3))
+    expect(await api.profile(user)).toMatchObject({ subscription: { status: 'cancelled' } })
+  })
+
   it('is past due no longer where the payment was made up for', async () => {
     const { user, subscription } = await subscribe()
     for (const event of stripe.renew(subscription, false)) await api.deliver(event)
