@@ -120,7 +120,12 @@ function idOf(kind: MailKind, to: string): string {
 }
 
 /** Writes a mail at the moment it is sent, with a fresh token; undefined where nobody is to get it. */
-export type ComposeMail = (kind: MailKind, to: string, now: Date) => Promise<Message | undefined>
+export type ComposeMail = (
+  kind: MailKind,
+  to: string,
+  now: Date,
+  about?: string,
+) => Promise<Message | undefined>
 
 /** What became of the mails that a sweep took. */
 export interface MailSweep {
@@ -200,7 +205,7 @@ async function deliver(mail: OutboxMail, compose: ComposeMail, clock: () => Date
   // A mail whose every sender was lost is what loses them.
   if (mail.attempts > RETRY_DELAYS_MS.length + 1) return { state: 'failed', lastError: 'sender_lost' }
   try {
-    const message = await compose(mail.kind, mail.to, clock())
+    const message = await compose(mail.kind, mail.to, clock(), mail.about)
     if (!message) return { state: 'dropped' }
     await sendMail(message)
     return { state: 'sent' }

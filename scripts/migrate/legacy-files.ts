@@ -86,11 +86,16 @@ function lastDigits({ phone, phoneRaw }: ImportedDocument): string {
     .slice(-6)
 }
 
-/** Other messages; where a visitor went on with the stored chat since, its row does not say the same any more. */
+/**
+ * Other messages, as far as both have any: the old store may have gone on with the chat between two of its files. Where
+ * a visitor went on with the stored chat since, its row does not say the same any more.
+ */
 function isAnotherChat({ conversation }: ImportedDocument, stored: ImportedDocument): boolean {
-  return stored.revision === undefined && textsOf(conversation) !== textsOf(stored.conversation)
+  if (stored.revision !== undefined) return false
+  const both = Math.min(conversation.length, stored.conversation.length)
+  return textsOf(conversation, both) !== textsOf(stored.conversation, both)
 }
 
-function textsOf(conversation: readonly Message[]): string {
-  return JSON.stringify(conversation.map(({ text }) => text))
+function textsOf(conversation: readonly Message[], count: number): string {
+  return JSON.stringify(conversation.slice(0, count).map(({ text }) => text))
 }

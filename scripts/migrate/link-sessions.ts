@@ -54,8 +54,7 @@ export async function linkStoredSessions(signal: AbortSignal): Promise<void> {
     items = []
   }
   for await (const document of unlinked) {
-    const legacy = document.metadata?.legacy as KeptPair[] | undefined
-    const leadId = legacy?.find(({ key }) => key === 'leadId')?.value
+    const leadId = keptOf(document.metadata, 'leadId')?.value
     items.push({ row: { leadId }, position: 0, document })
     if (items.length === CHUNK) await link()
   }
@@ -108,12 +107,13 @@ async function findLeadsWithoutId(items: readonly Item[]): Promise<Candidate[]> 
     { phone: { $in: items.map(({ document }) => String(document.phone)) }, migration: { $exists: true } },
     { projection: { phone: 1, microsite: 1, createdAt: 1, 'metadata.legacy': 1 } },
   )
-  return (await found.toArray()).filter(lead => !hadId(lead))
+  return (await found.toArray()).filter(({ metadata }) => !keptOf(metadata, 'id'))
 }
 
-function hadId({ metadata }: Candidate): boolean {
-  const { legacy } = metadata
-  return Array.isArray(legacy) && legacy.some(pair => pair.key === 'id')
+/** What an import kept of a row under a name. A row may have had metadata of that name itself, which hold anything. */
+function keptOf(metadata: Candidate['metadata'] | undefined, name: string): KeptPair | undefined {
+  const legacy: unknown = metadata?.legacy
+  return Array.isArray(legacy) ? legacy.find(pair => pair?.key === name) : undefined
 }
 
 /** The lead of that very moment, if there is one; else the only one near it. */

@@ -62,7 +62,7 @@ async function enqueueOwedMail({ _id, email, owedMail }: User, now: Date): Promi
 }
 
 /** Writes a mail at the moment it is sent: only then a link's token comes into being. */
-async function compose(kind: MailKind, to: string, now: Date): Promise<Message | undefined> {
+async function compose(kind: MailKind, to: string, now: Date, about?: string): Promise<Message | undefined> {
   switch (kind) {
     case 'verify-email': {
       const issued = await issueOneTimeToken(to, 'verifyEmail', now)
@@ -84,9 +84,9 @@ async function compose(kind: MailKind, to: string, now: Date): Promise<Message |
       return user ? { to, ...passwordChanged(nameOf(user)) } : undefined
     }
     case 'usage-warning':
-      return composeUsageMail('warning', to, now)
+      return composeUsageMail('warning', to, about, now)
     case 'usage-limit':
-      return composeUsageMail('limit', to, now)
+      return composeUsageMail('limit', to, about, now)
   }
 }
 

@@ -105,7 +105,7 @@ async function tryCheckout(
   const request = { userId: userId.toHexString(), customerId, priceId, ...returnUrls(), previousId }
   const session = await openSession(request)
   if (!session) return { kind: 'customer gone' }
-  if (session.url && (await nameSession(userId, previousId, session.id)))
+  if (session.url && (await nameSession(userId, previousId, session.id, now)))
     return { kind: 'page', url: session.url }
   // Nobody has its address yet, and nobody shall: the profile names another one.
   await expireCheckout(session.id)
@@ -126,11 +126,16 @@ async function openSession(request: NewCheckout): Promise<CheckoutSession | unde
 }
 
 /** Makes a session the one that can be paid, unless the profile has moved on to another one meanwhile. */
-async function nameSession(userId: ObjectId, previousId: string | undefined, id: string): Promise<boolean> {
+async function nameSession(
+  userId: ObjectId,
+  previousId: string | undefined,
+  id: string,
+  now: Date,
+): Promise<boolean> {
   const field = 'subscription.checkoutSessionId'
   const { matchedCount } = await (await userProfiles.open()).updateOne(
     { userId, $or: [{ [field]: previousId ?? { $exists: false } }, { [field]: id }] },
-    { $set: { [field]: id } },
+    { $set: { [field]: id, 'subscription.checkoutAt': now } },
   )
   return matchedCount === 1
 }

@@ -2,6 +2,7 @@ import type { Filter } from 'mongodb'
 import { readSubscriptions, type SubscriptionReading } from '../../billing/subscriptions.js'
 import { env } from '../../env.js'
 import { type UserProfile, userProfiles } from '../accounts/user-profiles.js'
+import { DAY_MS } from '../durations.js'
 import { PlanName } from '../usage/plans.js'
 import type { Subscription } from './subscriptions.js'
 
@@ -37,7 +38,7 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
     first ??= revision
     if (revision >= first + 2) return { unknownTo: undefined, current, remarks: [] }
 
-    const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId)
+    const readings = await readSubscriptions(customerId, stored.stripeSubscriptionId ?? undefined)
     const asFound: Filter<UserProfile> = {
       userId: profile.userId,
       'subscription.stripeCustomerId': customerId,
@@ -49,7 +50,7 @@ export async function readCustomer(customerId: string, now: Date): Promise<Readi
       return { unknownTo: 'stripe', current: undefined, remarks }
     }
     current = readings.filter(isUnderWay).sort(byWeight)[0]
-    const [chosen] = readings.filter(({ status }) => statuses.has(status)).sort(byWeight)
+    const [chosen] = readings.filter(reading => counts(reading, stored)).sort(byWeight)
     const read = { 'subscription.revision': revision + 1, 'subscription.readAt': now, updatedAt: now }
     const { fields, gone, remarks } = chosen
       ? changeTo(chosen, stored)
@@ -86,6 +87,12 @@ function byWeight(a: SubscriptionReading, b: SubscriptionReading): number {
   )
 }
 
+/** Whether a profile is to say what a subscription is. One that is over ends no plan that an operator gave since. */
+function counts({ status }: SubscriptionReading, { stripeSubscriptionId, plan }: Subscription): boolean {
+  const isGiven = !stripeSubscriptionId && plan !== 'free'
+  return statuses.has(status) && !(isGiven && status === 'canceled')
+}
+
 /** Whether a second subscription beside it would be one too many. */
 function isUnderWay({ status }: SubscriptionReading): boolean {
   return order.includes(status) && status !== 'canceled'
@@ -96,9 +103,9 @@ function twins(readings: readonly SubscriptionReading[]): string[] {
   return ids.length > 1 ? [`One customer has several subscriptions: ${ids.join(', ')}.`] : []
 }
 
-/** Whether a profile says of a subscription of Stripe's that it goes on. */
+/** Whether a profile says of a subscription of Stripe's that it goes on; one of the old system has null for none. */
 function isRunning({ stripeSubscriptionId, status }: Subscription): boolean {
-  return stripeSubscriptionId !== undefined && status !== 'cancelled'
+  return Boolean(stripeSubscriptionId) && status !== 'cancelled'
 }
 
 interface Change {
@@ -146,7 +153,8 @@ function changeWithout(
 ): Change {
   const isThere = readings.some(({ id }) => id === stored.stripeSubscriptionId)
   if (isThere || !isRunning(stored)) return { fields: {}, gone: {}, remarks: [] }
-  const { stripeSubscriptionId, status, currentPeriodEnd = now } = stored
+  const { stripeSubscriptionId, status } = stored
+  const currentPeriodEnd = stored.currentPeriodEnd ?? now
   const isPaid = status !== 'past_due' && status !== 'paused'
   return {
     fields: {
@@ -188,6 +196,12 @@ const READ_EVERY_MS = 20 * 60 * 60 * 1000
 /** For how long one share of maintenance begins to read customers of whom no news is overdue. */
 const READ_MS = 5_000
 
+/** How many customers are read at once: far from Stripe's limit of requests, which webhooks and checkouts share. */
+const READ_AT_ONCE = 5
+
+/** For how long a page that was opened may have sold something: it is open for a day, and a payment may take weeks. */
+const CHECKOUT_MS = 30 * DAY_MS
+
 /** What a sweep read of customers at Stripe. */
 export interface Reread {
   read: number
@@ -198,8 +212,8 @@ export interface Reread {
 
 /**
  * Reads customers again, since webhooks may have been lost: those first whose period is over without any news of it,
- * then every other that was not read for a day, the longest unread first. Who bought a plan, paid a failed invoice or
- * changed to a price that was configured only later has it by then.
+ * then every other of whom there may be news and who was not read for a day, the longest unread first. Who bought a
+ * plan, paid a failed invoice or changed to a price that was configured only later has it by then.
  *
  * @param shouldStop whether to end before the next one.
  * @throws what kept the last one that could not be read from it, once all the others are.
@@ -210,9 +224,18 @@ export async function rereadCustomers(now: Date, shouldStop: () => boolean = () 
   const profiles = await userProfiles.open()
   const startedAt = performance.now()
   const isOver = () => performance.now() - startedAt >= READ_MS || shouldStop()
-  const unread = notReadSince(new Date(now.getTime() - READ_EVERY_MS))
+  const unread = unreadAt(now)
   const tried = new Set<string>()
   let failure: unknown
+  async function reread(id: string): Promise<void> {
+    try {
+      const { remarks } = await readCustomer(id, now)
+      swept.read += 1
+      swept.remarks.push(...remarks)
+    } catch (error) {
+      failure = error
+    }
+  }
   for (const { which, isEnough } of [
     { which: overdueAt(now), isEnough: shouldStop },
     { which: unread, isEnough: isOver },
@@ -221,19 +244,18 @@ export async function rereadCustomers(now: Date, shouldStop: () => boolean = () 
       .find(which)
       .project<Pick<UserProfile, 'subscription'>>({ 'subscription.stripeCustomerId': 1 })
       .sort({ 'subscription.readAt': 1 })
+    let underWay: Promise<void>[] = []
     for await (const { subscription } of due) {
       if (isEnough()) break
       const id = subscription?.stripeCustomerId
       if (!id || tried.has(id)) continue
       tried.add(id)
-      try {
-        const { remarks } = await readCustomer(id, now)
-        swept.read += 1
-        swept.remarks.push(...remarks)
-      } catch (error) {
-        failure = error
-      }
+      underWay.push(reread(id))
+      if (underWay.length < READ_AT_ONCE) continue
+      await Promise.all(underWay)
+      underWay = []
     }
+    await Promise.all(underWay)
   }
   if (failure !== undefined) throw failure
   return { ...swept, left: await profiles.countDocuments(unread, { limit: 1_000 }) }
@@ -246,6 +268,18 @@ function overdueAt(now: Date): Filter<UserProfile> {
     ...notReadSince(settledBy),
     'subscription.status': { $in: ['active', 'past_due', 'paused'] },
     'subscription.currentPeriodEnd': { $lt: settledBy },
+  }
+}
+
+/** Customers who were not read for a day, and have a running subscription or opened a page to buy one. */
+function unreadAt(now: Date): Filter<UserProfile> {
+  return {
+    ...notReadSince(new Date(now.getTime() - READ_EVERY_MS)),
+    $or: [
+      // As `isRunning` has it.
+      { 'subscription.stripeSubscriptionId': { $gt: '' }, 'subscription.status': { $ne: 'cancelled' } },
+      { 'subscription.checkoutAt': { $gt: new Date(now.getTime() - CHECKOUT_MS) } },
+    ],
   }
 }
 

@@ -27,6 +27,8 @@ export const Subscription = z.object({
   readAt: z.date().optional(),
   /** The last page that was opened to buy a plan: the only one that may still be paid. */
   checkoutSessionId: z.string().optional(),
+  /** When that page was opened. */
+  checkoutAt: z.date().optional(),
 })
 export type Subscription = z.infer<typeof Subscription>
 

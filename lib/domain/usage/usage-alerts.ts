@@ -4,7 +4,7 @@ import { entitlementAt } from '../billing/subscriptions.js'
 import { enqueueOnce } from '../mail-outbox.js'
 import { type PlanName, plans } from './plans.js'
 import { WARNING_SHARE } from './usage-mails.js'
-import { type AlertLevel, alertKey, type UsagePeriod } from './usage-periods.js'
+import { type AlertLevel, alertKey, alertSubject, type UsagePeriod } from './usage-periods.js'
 
 /** At which part of a limit, of calls or of minutes, its user is told. */
 const LEVELS = [
@@ -34,7 +34,7 @@ export async function alertUsage(period: UsagePeriod, now: Date): Promise<boolea
   if (current.id !== period.periodId) return false
   let isDue = false
   for (const { level } of dueLevels(period, plan))
-    if (await enqueueOnce(`usage-${level}`, user.email, `${period._id}:${plan}`, now)) isDue = true
+    if (await enqueueOnce(`usage-${level}`, user.email, alertSubject(period._id, plan), now)) isDue = true
   return isDue
 }
 

@@ -67,6 +67,18 @@ export function alertKey(plan: PlanName, level: AlertLevel): string {
   return `${plan}-${level}`
 }
 
+/** What a mail to a user is about that is sent once: a plan in a period, which is given by its `_id`. */
+export function alertSubject(period: string, plan: PlanName): string {
+  return `${period}:${plan}`
+}
+
+/** The `_id` of the period and the plan that `alertSubject` made a subject of; undefined for any other. */
+export function readAlertSubject(subject = ''): { period: string; plan: PlanName } | undefined {
+  const end = subject.lastIndexOf(':')
+  const plan = PlanName.safeParse(subject.slice(end + 1))
+  return plan.success ? { period: subject.slice(0, end), plan: plan.data } : undefined
+}
+
 /** A user's month before anything is counted in it. */
 export function newPeriod(userId: ObjectId, { plan, period }: Entitlement, now: Date): UsagePeriod {
   return {

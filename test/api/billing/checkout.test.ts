@@ -107,6 +107,33 @@ describe('a checkout', () => {
       })
     }
   })
+
+  it('leaves an old profile its plan without a subscription, whether or not Stripe knows the customer', async () => {
+    const none = { stripeCustomerId: null, stripeSubscriptionId: null, currentPeriodEnd: null }
+    const subscription = { plan: 'premium', status: 'active', ...none }
+    await profiles().insertOne({ userId: user.user._id, subscription })
+
+    for (let round = 0; round < 2; round++) {
+      expect((await api.checkout(user, 'basic')).status).toBe(200)
+      expect(await storedOf(user)).toMatchObject({ plan: 'premium', status: 'active' })
+      stripe.customers.clear()
+    }
+  })
+
+  it('ends the plan of an old profile whose subscription has no end and is not Stripe’s', async () => {
+    const subscription = {
+      plan: 'premium',
+      status: 'active',
+      stripeSubscriptionId: 'sub_x',
+      currentPeriodEnd: null,
+    }
+    await profiles().insertOne({ userId: user.user._id, subscription })
+
+    expect((await api.checkout(user, 'basic')).status).toBe(200)
+
+    const stored = await storedOf(user)
+    expect(stored).toMatchObject({ status: 'cancelled', currentPeriodEnd: expect.any(Date) })
+  })
 })
 
 describe('nobody buys twice', () => {

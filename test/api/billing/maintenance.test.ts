@@ -30,6 +30,7 @@ beforeEach(async () => {
 })
 afterEach(() => {
   stripe.fail = undefined
+  stripe.beforeAnswer = undefined
 })
 
 async function subscribe(): Promise<{ user: TestUser; subscription: FakeSubscription }> {
@@ -146,6 +147,55 @@ describe('a customer of whom no webhook came', () => {
       async user => (await api.profile(user)).subscription.plan,
     )
     expect(await Promise.all(plans)).toEqual(['basic', 'premium', 'enterprise'])
+  })
+
+  it('is not read where there can be no news: the plan is over, or its page was left long ago', async () => {
+    const over = await subscribe()
+    for (const event of stripe.end(over.subscription, stripe.now)) await api.deliver(event)
+    await api.checkout(await createTestUser(), 'basic')
+    await subscribe()
+    const profiles = db().collection('userprofiles')
+    const pagesOf = (days: number) =>
+      profiles.updateMany({}, { $set: { 'subscription.checkoutAt': nextDay(1 - days) } })
+    await pagesOf(30)
+    expect(await readings.rereadCustomers(nextDay(), () => true)).toEqual({ read: 0, remarks: [], left: 1 })
+    await pagesOf(29)
+    expect(await readings.rereadCustomers(nextDay(), () => true)).toEqual({ read: 0, remarks: [], left: 3 })
+    await pagesOf(30)
+    expect(await readings.rereadCustomers(nextDay())).toEqual({ read: 1, remarks: [], left: 0 })
+  })
+
+  it('is read along with up to four others', async () => {
+    for (let i = 0; i < 12; i++) await subscribe()
+    let now = 0
+    let most = 0
+    stripe.beforeAnswer = async () => {
+      most = Math.max(most, ++now)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      now--
+    }
+
+    expect(await readings.rereadCustomers(nextDay())).toEqual({ read: 12, remarks: [], left: 0 })
+    expect(most).toBe(5)
+  })
+
+  it('keeps a plan that an operator gave after the one at Stripe was over, until one is bought', async () => {
+    const { user, subscription } = await subscribe()
+    for (const event of stripe.end(subscription, stripe.now)) await api.deliver(event)
+    const given = { plan: 'enterprise', stripeCustomerId: subscription.customer }
+    const profiles = db().collection('userprofiles')
+    await profiles.updateOne({ userId: user.user._id }, { $set: { subscription: given } })
+
+    await readings.readCustomer(subscription.customer, nextDay())
+
+    const stored = await profiles.findOne({ userId: user.user._id })
+    expect(stored?.subscription).toEqual({ ...given, revision: 1, readAt: expect.any(Date) })
+    const bought = stripe.subscribe(subscription.customer, PRICES.basic)
+    await readings.readCustomer(subscription.customer, nextDay(2))
+    expect(await api.profile(user)).toMatchObject({ subscription: { plan: 'basic', status: 'active' } })
+    stripe.end(bought, stripe.now)
+    await readings.readCustomer(subscription.customer, nextDay(3))
+    expect(await api.profile(user)).toMatchObject({ subscription: { status: 'cancelled' } })
   })
 
   it('is past due no longer where the payment was made up for', async () => {

@@ -36,6 +36,7 @@ async function stateOf(user: TestUser): Promise<Partial<Subscription>> {
     readAt: __,
     stripeCustomerId: ___,
     checkoutSessionId: ____,
+    checkoutAt: _____,
     ...state
   } = await storedOf(user)
   return state

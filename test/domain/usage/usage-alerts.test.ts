@@ -5,6 +5,7 @@ import { userProfiles } from '../../../lib/domain/accounts/user-profiles.js'
 import { admitCall } from '../../../lib/domain/calls/admission.js'
 import { forgetMails } from '../../../lib/domain/mail-outbox.js'
 import { maintain } from '../../../lib/domain/maintenance/maintenance.js'
+import { plans } from '../../../lib/domain/usage/plans.js'
 import { meterCall } from '../../../lib/domain/usage/usage-metering.js'
 import { sendMail } from '../../../lib/mail/mail.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
@@ -128,6 +129,52 @@ describe('a user', () => {
     await subscribe('free')
     await maintain(later(DAY_MS), failure => expect(failure).toBeUndefined())
     expect(sent()).toEqual([WARNING, LIMIT, WARNING])
+  })
+
+  it('is not told a second time of a plan by a mail about the one that was had in between', async () => {
+    await subscribe('basic')
+    await end('a', 6)
+    const periods = testDatabase().db.collection('usageperiods')
+    const use = (minutes: number) => periods.updateOne({ userId }, { $set: { seconds: minutes * 60 } })
+    await use(plans.basic.minutes * 0.8)
+    await end('b', 6)
+    await sweepAccountMail(NOW)
+    await subscribe('premium')
+    await use(plans.premium.minutes * 0.8)
+    await end('c', 6)
+    await subscribe('basic')
+
+    expect(await sweepAccountMail(NOW)).toMatchObject({ sent: 0, dropped: 1 })
+    expect(sent()).toEqual([WARNING])
+  })
+
+  it('is told by a mail about a plan where one about the period alone was left from before', async () => {
+    for (let i = 0; i < 8; i++) await end(`a-${i}`, 6)
+    const period = await testDatabase().db.collection('usageperiods').findOne({ userId })
+    await testDatabase()
+      .db.collection('mailoutbox')
+      .updateOne({}, { $set: { about: period?._id } })
+    expect(await sweepAccountMail(NOW)).toMatchObject({ sent: 0, dropped: 1 })
+
+    await end('last', 6)
+    await sweepAccountMail(NOW)
+
+    expect(sent()).toEqual([WARNING])
+  })
+
+  it('is told later of a plan whose mail could not be sent before another plan was had', async () => {
+    for (let i = 0; i < 8; i++) await end(`a-${i}`, 6)
+    transport.mockRejectedValueOnce(new Error('away'))
+    expect(await sweepAccountMail(NOW)).toMatchObject({ postponed: 1 })
+    await subscribe('premium')
+    expect(await sweepAccountMail(later(DAY_MS))).toMatchObject({ dropped: 1 })
+    await subscribe('free')
+
+    transport.mockClear()
+    await end('last', 6, later(DAY_MS))
+    await sweepAccountMail(later(DAY_MS))
+
+    expect(sent()).toEqual([WARNING])
   })
 
   it('is told later what was not true when it was to be sent', async () => {

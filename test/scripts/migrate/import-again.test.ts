@@ -93,6 +93,19 @@ it('chats that were imported before their leads get them, until those are undone
   expect(await stored('chatsessions').find().toArray()).toEqual(before)
 })
 
+it('chats and leads whose rows had anything for `metadata.legacy` get each other all the same', async () => {
+  const row = { microsite: 'm', createdAt: AT }
+  const odd = [[null], [7, 'leadId'], 'leadId', { key: 'leadId' }, null]
+  const phones = odd.map((_, at) => `+91700000000${at}`)
+  const sessions = odd.map((legacy, at) => ({ ...row, id: `${at}`, phone: phones[at], metadata: { legacy } }))
+  await importFiles({ sessions })
+
+  await importFiles({ leads: sessions.map(session => ({ ...session, id: undefined })) })
+
+  const linked = await stored('chatsessions').find().toArray()
+  expect(linked.map(({ leadId }) => Boolean(leadId))).toEqual(odd.map(() => true))
+})
+
 describe('rows that share an id and a time', () => {
   it('are two leads where their phones differ, however often and for whichever country they are read', async () => {
     const row = { id: 7, microsite: 'm', createdAt: AT }
@@ -136,6 +149,25 @@ describe('rows that share an id and a time', () => {
     expect(texts.sort()).toEqual(['four', 'one', 'three', 'two'])
     expect(first.verified).toMatchObject([{ found: 5, missing: 0 }])
     expect(second.tallies['chat sessions']).toMatchObject({ written: 0, skipped: 5 })
+  })
+
+  it('are one chat where it went on between two imports, or an older file is read again', async () => {
+    const said = (...texts: string[]) =>
+      texts.map((text, at) => ({ id: `${at}`, type: 'user', text, timestamp: AT }))
+    const grown = (...texts: string[]) => [
+      { id: 'a', sessionId: 's', microsite: 'm', createdAt: AT, conversation: said(...texts) },
+    ]
+    const three = ['one', 'two', 'three']
+    await importFiles({ sessions: grown(...three) })
+
+    for (const texts of [[...three, 'four', 'five'], ['one']]) {
+      const { tallies, verified } = await importFiles({ sessions: grown(...texts) })
+
+      expect(tallies['chat sessions']).toMatchObject({ written: 0, skipped: 1 })
+      // What was not taken over is said.
+      expect(verified).toMatchObject([{ found: 1, differing: 1 }])
+    }
+    expect(await stored('chatsessions').countDocuments()).toBe(1)
   })
 })
 
