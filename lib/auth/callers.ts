@@ -122,11 +122,17 @@ export function editorIfAny(caller: Caller): Editor | undefined {
 }
 
 function adminAsEditor(id: string): Editor {
-  return { id, isAdmin: true, mayEdit: () => true }
+  return { id, isAdmin: true, mayClaim: true, mayEdit: () => true }
 }
 
 function ownerAsEditor(id: string, ownerId: ObjectId): Editor {
-  return { id, isAdmin: false, ownerId, mayEdit: config => config.ownerId?.equals(ownerId) ?? false }
+  return {
+    id,
+    isAdmin: false,
+    mayClaim: false,
+    ownerId,
+    mayEdit: config => config.ownerId?.equals(ownerId) ?? false,
+  }
 }
 
 function ownedByOneOf(userIds: readonly ObjectId[]): Editor['mayEdit'] {
@@ -138,7 +144,12 @@ function keyAsEditor({ id, key }: ServiceCaller): Editor {
   const { ownerId, userIds, microsites } = key
   const owner = ownerId
     ? ownerAsEditor(id, ownerId)
-    : { id, isAdmin: false, mayEdit: userIds ? ownedByOneOf(userIds) : () => true }
+    : {
+        id,
+        isAdmin: false,
+        mayClaim: !userIds && !microsites,
+        mayEdit: userIds ? ownedByOneOf(userIds) : () => true,
+      }
   if (!microsites) return owner
   const mayEdit: Editor['mayEdit'] = config => microsites.includes(config.projectId) && owner.mayEdit(config)
   return { ...owner, mayEdit }

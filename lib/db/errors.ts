@@ -9,7 +9,7 @@ const DUPLICATE_KEY = 11000
  * MongoDB's code for a write that conflicts with another. MongoDB repeats the write itself; engines that speak its
  * protocol on PostgreSQL answer with this to end a deadlock.
  */
-const WRITE_CONFLICT = 112
+export const WRITE_CONFLICT = 112
 
 /**
  * Server codes that say "not now" rather than "not so": unreachable, shutdown, stepping down, no primary, time

@@ -1,16 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Collection, Document, Filter, OptionalUnlessRequiredId, UpdateFilter } from 'mongodb'
-import { contended, isDuplicateKey, isWriteConflict, onlyCollisions, onlyDuplicates } from './errors.js'
+import {
+  contended,
+  isDuplicateKey,
+  isWriteConflict,
+  onlyCollisions,
+  onlyDuplicates,
+  WRITE_CONFLICT,
+} from './errors.js'
 import { retryOnNetworkError } from './network-retry.js'
 
-/** How often a bulk of upserts is tried; each time round, what collided before finds a document. */
+/** How often a write is tried that another one is in the way of. */
 const ATTEMPTS = 3
 
-/**
- * The result of a write, or undefined where a unique index refused it because another write was first. Repeats it once
- * after a write conflict.
- */
+/** The longest pause before a write that conflicted is repeated, in milliseconds. */
+const PAUSE_MS = 100
+
+/** The result of a write, or undefined where a unique index refused it because another write was first. */
 export function unlessTaken<T>(write: () => Promise<T>): Promise<T | undefined> {
-  return retryWhere(isWriteConflict, write).catch(error => {
+  return despiteConflict(write).catch(error => {
     if (isDuplicateKey(error)) return undefined
     throw error
   })
@@ -37,30 +45,49 @@ export async function insertOnce<T extends Document>(collection: Collection<T>, 
  * winner's document when it tries again.
  */
 export function retryUpsert<T>(upsert: () => Promise<T>): Promise<T> {
-  return retryWhere(error => isDuplicateKey(error) || isWriteConflict(error), upsert)
-}
-
-function retryWhere<T>(mayPass: (error: unknown) => boolean, write: () => Promise<T>): Promise<T> {
-  return write().catch(error => {
-    if (mayPass(error)) return write()
+  return despiteConflict(upsert).catch(error => {
+    if (isDuplicateKey(error)) return despiteConflict(upsert)
     throw error
   })
 }
 
+/** Repeats a write that another one is in the way of. After random pauses: two in step would meet again. */
+async function despiteConflict<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isWriteConflict(error)) throw error
+    }
+    await sleep(Math.random() * PAUSE_MS)
+  }
+  return write()
+}
+
 /**
  * Inserts the documents that are not there yet, in one round trip, and returns their positions. The unique `_id`
- * decides, whatever else is inserted at the same moment.
+ * decides, whatever else is inserted at the same moment; those that conflicted are inserted again.
  */
 export async function insertNew<T extends Document>(
   collection: Collection<T>,
   documents: readonly T[],
 ): Promise<Set<number>> {
-  const inserted = new Set(documents.keys())
-  const insert = () => collection.insertMany(documents as OptionalUnlessRequiredId<T>[], { ordered: false })
-  await retryOnNetworkError(insert).catch(error => {
-    if (!onlyDuplicates(error)) throw error
-    for (const { index } of [error.writeErrors].flat()) inserted.delete(index)
-  })
+  const inserted = new Set<number>()
+  let pending = [...documents.entries()]
+  for (let attempt = 1; pending.length > 0; attempt++) {
+    const sent = pending
+    const batch = sent.map(([, document]) => document as OptionalUnlessRequiredId<T>)
+    const refused = await retryOnNetworkError(() => collection.insertMany(batch, { ordered: false })).then(
+      () => [],
+      error => {
+        if (!(attempt < ATTEMPTS ? onlyCollisions : onlyDuplicates)(error)) throw error
+        return [error.writeErrors].flat()
+      },
+    )
+    const codes = new Map(refused.map(({ index, code }) => [index, code]))
+    for (const [i, [position]] of sent.entries()) if (!codes.has(i)) inserted.add(position)
+    pending = sent.filter((_, i) => codes.get(i) === WRITE_CONFLICT)
+  }
   return inserted
 }
 

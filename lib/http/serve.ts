@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { waitUntil } from '@vercel/functions'
 import { translateDatabaseError, unavailable } from '../db/errors.js'
-import { AppError } from '../errors.js'
+import { AppError, errorTable } from '../errors.js'
 import { type LimitState, RateLimited } from '../rate-limit/enforce.js'
 import { withTimeout } from '../with-timeout.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
@@ -68,7 +68,11 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
   async function inTime(work: Promise<Reply>, { requestId }: Exchange): Promise<Reply> {
     const reply = await withTimeout(ANSWER_WITHIN_MS, work)
     if (reply) return reply
-    waitUntil(work.catch(failure => logBackgroundFailure(requestId, path, failure)))
+    const log = (failure: unknown) => {
+      // A refusal came too late to be told, but nothing failed.
+      if (errorTable[asAppError(failure).code].status >= 500) logBackgroundFailure(requestId, path, failure)
+    }
+    waitUntil(work.catch(log))
     throw unavailable(new Error(`No answer within ${ANSWER_WITHIN_MS} ms`))
   }
 

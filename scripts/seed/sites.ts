@@ -23,6 +23,7 @@ export async function makeWidget(site: Site, owner: User, seed: number, since: D
     const editor: Editor = {
       id,
       isAdmin: false,
+      mayClaim: false,
       ownerId: owner._id,
       mayEdit: config => config.ownerId?.equals(owner._id) ?? false,
     }

@@ -158,6 +158,15 @@ describe('while the database is away', () => {
     expect(body.response).toBe('Prices: 2 BHK (₹85 L), 3.5 BHK (₹1.3 Cr).')
   })
 
+  it('a visitor whose page names no project is answered with what was read last of its host', async () => {
+    await storePrices({ projectId: 'host.example' })
+    const asked = { message: question.message }
+    await ask({ ...asked, projectId: 'host.example' })
+    takeAway()
+    const { body } = await ask(asked, { origin: 'https://host.example' })
+    expect(body.response).toBe('Prices: 2 BHK (₹85 L), 3.5 BHK (₹1.3 Cr).')
+  })
+
   it('a visitor is answered with what the widget has, or offered a person', async () => {
     takeAway()
     const asked = { ...question, projectId: 'never-read' }

@@ -334,8 +334,16 @@ describe('an API key', () => {
     for (const ownerId of [bob.user._id.toHexString(), null])
       for (const id of ['nivasa-enchante', 'free'])
         expect((await put(id, { ownerId }, { headers })).status).toBe(403)
-    expect((await put('captured-project', { agentName: 'X' }, { headers })).status).toBe(404)
     expect(await everything()).toEqual(before)
+  })
+
+  it.each([
+    ['of the deployment may', () => keyOf(undefined, ['widgets:write']), 200],
+    ['of an owner may not', () => keyOf(alice, ['widgets:write']), 404],
+  ])('%s configure what was captured for nobody yet', async (_, makeKey, expected) => {
+    const headers = await makeKey()
+    expect((await put('captured-project', { agentName: 'X' }, { headers })).status).toBe(expected)
+    expect((await stored('captured-project'))?.ownerId).toBeUndefined()
   })
 
   it('limited to microsites creates those only, for its owner, and gives none away', async () => {

@@ -1,4 +1,11 @@
-import { type Document, MongoClient, MongoServerError } from 'mongodb'
+import {
+  type BulkWriteResult,
+  type Document,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoServerError,
+  type WriteError,
+} from 'mongodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isDuplicateKey } from '../../lib/db/errors.js'
 import { bulkUpsert, insertNew, insertOnce, retryUpsert, unlessTaken } from '../../lib/db/upsert.js'
@@ -113,6 +120,28 @@ describe('insertNew', () => {
       }),
     )
     expect(news.flat().sort()).toEqual(ids)
+  })
+
+  it('inserts those again that conflicted, and takes them for new', async () => {
+    const collection = counters()
+    await collection.insertOne({ _id: 'c', count: 5 })
+    const insertMany = collection.insertMany.bind(collection)
+    const conflict = (index: number) => ({ index, code: 112 })
+    const insert = vi.spyOn(collection, 'insertMany').mockImplementationOnce(async ([first]) => {
+      await insertMany([first as Counter])
+      const result = { getWriteConcernError: () => undefined } as BulkWriteResult
+      const writeErrors = [conflict(1), conflict(2)] as unknown as WriteError[]
+      throw new MongoBulkWriteError({ message: 'conflicts', code: 112, writeErrors }, result)
+    })
+
+    const news = await insertNew(
+      collection,
+      ['a', 'b', 'c'].map(_id => ({ _id, count: 1 })),
+    )
+
+    expect([...news]).toEqual([0, 1])
+    expect(insert).toHaveBeenCalledTimes(2)
+    expect(await stored()).toEqual({ a: 1, b: 1, c: 5 })
   })
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { AppError } from '../../lib/errors.js'
 import { ok, type Reply } from '../../lib/http/reply.js'
 import { ANSWER_WITHIN_MS, serve } from '../../lib/http/serve.js'
 import { config } from '../../lib/single/function.js'
@@ -51,16 +52,23 @@ it('is what it is a moment before that', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('is told to the log where its work fails afterwards', async () => {
+it.each([
+  [
+    'is told to the log where its work fails afterwards',
+    new Error('bug'),
+    [{ background: true, message: 'bug' }],
+  ],
+  ['is not where its work refuses the request', new AppError('conflict'), []],
+])('%s', async (_, failure, told) => {
   const asked = call(served, 'GET', '/api/answer')
   await vi.advanceTimersByTimeAsync(ANSWER_WITHIN_MS)
   await asked
-  fail(new Error('Nobody waits any more'))
+  fail(failure)
   await vi.advanceTimersByTimeAsync(0)
 
   const lines = vi.mocked(console.error).mock.calls.map(([line]) => JSON.parse(line))
   expect(lines).toMatchObject([
     { status: 503, cause: { message: `No answer within ${ANSWER_WITHIN_MS} ms` } },
-    { background: true, route: '/api/answer', message: 'Nobody waits any more' },
+    ...told,
   ])
 })

@@ -71,3 +71,12 @@ export async function isDocumentDb(): Promise<boolean> {
   const { gitVersion } = await testDatabase().client.db('admin').command({ buildInfo: 1 })
   return gitVersion === 'documentdb'
 }
+
+/**
+ * Options of a test whose first writes of one document come at once. How DocumentDB checks a unique index lets these wait
+ * for each other in a circle, which it ends after a second and which may begin anew: of 300 rounds of four upserts one
+ * or two go on for longer than any client repeats them.
+ */
+export async function firstWritesAtOnce(): Promise<{ retry?: number; timeout?: number }> {
+  return (await isDocumentDb()) ? { retry: 3, timeout: 120_000 } : {}
+}

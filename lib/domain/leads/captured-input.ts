@@ -8,6 +8,7 @@ import {
   findProject,
   findProjectIdOfDomain,
   findWidgetConfig,
+  PATIENCE_MS,
   type Project,
   ProjectId,
   UNNAMED_PROJECT,
@@ -55,17 +56,25 @@ export async function findProjectOf(input: NamesProject, origin: string | null):
   return findProject(await findProjectIdOf(input, origin))
 }
 
-/** The configuration of the same project, the last known or the defaults while the database is away. */
+/**
+ * The configuration of the same project. While the database is away: of the project that the submission or else the
+ * page's host names, the last known or the defaults.
+ */
 export async function findConfigOf(input: NamesProject, origin: string | null): Promise<FoundWidgetConfig> {
-  return findWidgetConfig((await patiently(findProjectIdOf(input, origin))) ?? UNNAMED_PROJECT)
+  const projectId = await patiently(findProjectIdOf(input, origin), PATIENCE_MS)
+  return findWidgetConfig(projectId ?? hostAsProjectId(origin) ?? UNNAMED_PROJECT)
 }
 
 async function findProjectIdOf(input: NamesProject, origin: string | null): Promise<string> {
   const named = namedProjectIdOf(input)
   if (named !== undefined) return named
-  // A browser's origin is a host that there is; what is none may have any length.
-  const host = ProjectId.safeParse(hostOf(origin ?? ''))
-  return host.success ? ((await findProjectIdOfDomain(host.data)) ?? host.data) : UNNAMED_PROJECT
+  const host = hostAsProjectId(origin)
+  return host === undefined ? UNNAMED_PROJECT : ((await findProjectIdOfDomain(host)) ?? host)
+}
+
+/** A browser's origin is a host that there is; what is none may have any length. */
+function hostAsProjectId(origin: string | null): string | undefined {
+  return ProjectId.safeParse(hostOf(origin ?? '')).data
 }
 
 /** A chat without a lead, or before one: what a lead may have, and the widget's own id of the chat. */

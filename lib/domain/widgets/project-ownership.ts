@@ -21,20 +21,22 @@ export interface Editor {
   /** For histories. */
   id: string
   isAdmin: boolean
+  /** Whether it may configure a project of nobody that has data already. */
+  mayClaim: boolean
   /** Whose projects it creates; nobody's for an admin or a key of the deployment. */
   ownerId?: ObjectId
   mayEdit(config: Pick<WidgetConfig, 'ownerId' | 'projectId'>): boolean
 }
 
 /**
- * Lets an admin create any project, and others one whose id nobody has and that has no data yet: nobody gets at
- * existing leads or counts by claiming the id that they were captured under, nor at those to come of a domain that
- * another project lists, or of pages that name no project.
+ * Lets an admin and an unlimited key create any project, and others one whose id nobody has and that has no data yet:
+ * nobody gets at existing leads or counts by claiming the id that they were captured under, nor at those to come of a
+ * domain that another project lists, or of pages that name no project.
  *
  * @throws {AppError} `not_found`, as for a project of somebody else.
  */
 export async function assertMayCreate(projectId: string, editor: Editor): Promise<void> {
-  if (editor.isAdmin) return
+  if (editor.mayClaim) return
   const { ownerId } = editor
   if (!editor.mayEdit({ projectId, ...(ownerId && { ownerId }) })) throw new AppError('not_found')
   const domain = hostOf(projectId)

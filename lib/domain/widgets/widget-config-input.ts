@@ -46,7 +46,12 @@ const PropertyInfoInput = z
   })
   .catchall(z.unknown())
   .transform(({ availableBhk, amenities, pricing, ...others }, context): PropertyInfo => {
-    const facts = { ...others, ...(availableBhk && { availableBhk }), ...(amenities && { amenities }) }
+    const given = Object.entries(others).filter(([, value]) => value !== null)
+    const facts = {
+      ...Object.fromEntries(given),
+      ...(availableBhk && { availableBhk }),
+      ...(amenities && { amenities }),
+    }
     const free = StrictFreeForm.safeParse(facts)
     for (const issue of free.error?.issues ?? [])
       context.addIssue({ code: 'custom', path: issue.path, message: issue.message })

@@ -160,7 +160,7 @@ const lastKnown = new Map<string, WidgetConfig | null>()
 const LAST_KNOWN_MAX = 500
 
 /** How long a widget waits for the database where the last configuration is at hand, in milliseconds. */
-const PATIENCE_MS = 800
+export const PATIENCE_MS = 800
 
 /**
  * The configuration of a project for its widget: stored fields over the defaults. A widget is never failed, and

@@ -3,10 +3,12 @@ import preferencesRoute from '../../../api/user/preferences.js'
 import profileRoute from '../../../api/user/profile.js'
 import type { PublicProfile } from '../../../lib/domain/accounts/account-profiles.js'
 import type { ErrorBody } from '../../../lib/http/reply.js'
-import { emptyDatabase, testDatabase } from '../../support/database.js'
+import { emptyDatabase, firstWritesAtOnce, testDatabase } from '../../support/database.js'
 import type { Wire } from '../../support/fixtures/wire.js'
 import { adminToken, call } from '../../support/request.js'
 import { createTestUser, type TestUser } from '../../support/users.js'
+
+const AT_ONCE = await firstWritesAtOnce()
 
 type ProfileAnswer = { success: true; data: Wire<PublicProfile> }
 
@@ -225,7 +227,7 @@ describe('the preferences', () => {
     expect((await read()).profile.preferences).toMatchObject({ voiceModel: 'nova', language: 'hi-IN' })
   })
 
-  it('survive each other at the same time', async () => {
+  it('survive each other at the same time', AT_ONCE, async () => {
     for (let round = 0; round < 5; round++) {
       asha = await createTestUser({ plainPassword: null })
       const answers = await Promise.all([

@@ -3,10 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { saveConversation } from '../../../lib/domain/calls/conversation-ingest.js'
 import { ConversationInput } from '../../../lib/domain/calls/conversation-input.js'
 import { meterPendingCalls } from '../../../lib/domain/calls/conversation-metering.js'
-import { emptyDatabase, testDatabase } from '../../support/database.js'
+import { emptyDatabase, firstWritesAtOnce, testDatabase } from '../../support/database.js'
 import { crashAfterWrites, pauseAfterWrites } from '../../support/failpoint.js'
 import { turnPost } from '../../support/fixtures/calls.js'
 import { createTestUser } from '../../support/users.js'
+
+const AT_ONCE = await firstWritesAtOnce()
 
 const NOW = new Date('2026-11-22T12:00:00.000Z')
 const LATER = new Date('2026-11-22T12:05:00.000Z')
@@ -98,7 +100,7 @@ describe('the posts of a call', () => {
     }
   })
 
-  it('at the same time end so too, and one of them made the call', async () => {
+  it('at the same time end so too, and one of them made the call', AT_ONCE, async () => {
     const posts = postsOf('s', 30)
     for (const post of posts) await save(post)
     const clean = await stored()
