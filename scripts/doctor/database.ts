@@ -1,5 +1,6 @@
 import type { Db, Document } from 'mongodb'
 import { database } from '../../lib/db/client.js'
+import { HOUR_MS } from '../../lib/domain/durations.js'
 import { readCollectionStates } from '../../lib/domain/maintenance/index-states.js'
 import { findMaintenanceLock } from '../../lib/domain/maintenance/maintenance-lock.js'
 import type { Target } from '../support/target.js'
@@ -10,8 +11,6 @@ const TIMEOUT_MS = 30_000
 
 const PINGS = 11
 const SLOW_MS = 50
-
-const HOUR_MS = 60 * 60 * 1000
 
 /** The oldest release that MongoDB maintains, and the first that has what we ask for. Source: MongoDB's life cycle policy. */
 const MAINTAINED = 7

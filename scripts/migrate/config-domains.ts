@@ -1,10 +1,7 @@
 import { hostOf } from '../../lib/domain/widgets/hosts.js'
-import { WidgetConfigInput } from '../../lib/domain/widgets/widget-config-input.js'
+import { MAX_DOMAINS, WidgetConfigInput } from '../../lib/domain/widgets/widget-config-input.js'
 import { listsDomains, type WidgetConfig, widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import type { Item } from './import-kind.js'
-
-/** As many as the form of a configuration takes. */
-const MAX_DOMAINS = 50
 
 /** The domains of a row that the form of a configuration would take, each by itself: a bad one costs no other. */
 export function readDomains(value: unknown): string[] {

@@ -1,7 +1,6 @@
+import { DAY_MS } from '../../lib/domain/durations.js'
 import { events } from '../../lib/domain/events/events.js'
 import { migrations } from '../../lib/domain/maintenance/migrations.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
  * The moment up to which events were imported and counted by a migration of which some have expired since, or do within

@@ -1,4 +1,5 @@
 import { database } from '../../lib/db/client.js'
+import { DAY_MS } from '../../lib/domain/durations.js'
 import type { Migration } from '../../lib/domain/maintenance/migrations.js'
 import { env } from '../../lib/env.js'
 import { startProgress } from '../support/progress.js'
@@ -11,7 +12,6 @@ import { legacyFiles } from './legacy-files.js'
 import { linkLeads } from './link-leads.js'
 import { linkStoredSessions } from './link-sessions.js'
 
-const DAY_MS = 24 * 60 * 60 * 1000
 const MAX_REPORTED = 20
 
 export interface ImportAll {

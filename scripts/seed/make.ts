@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../lib/domain/durations.js'
 import { recount } from '../../lib/domain/events/recount.js'
 import { env } from '../../lib/env.js'
 import { countWritten, type Tally } from '../support/table.js'
@@ -7,8 +8,6 @@ import { businesses } from './cast.js'
 import type { Demonstration } from './demonstrations.js'
 import { makeWidget, recordVisits, storeVisit } from './sites.js'
 import { daysUntil, visitsOf } from './visits.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** How much of the whole is done, and of what. */
 export type Report = (done: number, fraction: number) => void

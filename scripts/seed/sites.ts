@@ -1,5 +1,6 @@
 import type { User } from '../../lib/domain/accounts/users.js'
 import { saveChatSession } from '../../lib/domain/chats/session-capture.js'
+import { HOUR_MS } from '../../lib/domain/durations.js'
 import { type EventInput, recordEvents } from '../../lib/domain/events/events.js'
 import { ChatSessionInput, LeadInput } from '../../lib/domain/leads/captured-input.js'
 import { captureLead } from '../../lib/domain/leads/lead-capture.js'
@@ -12,7 +13,6 @@ import type { Site } from './cast.js'
 import { MARK, projectOf } from './identities.js'
 import type { Visit } from './visits.js'
 
-const HOUR_MS = 60 * 60 * 1000
 const MAX_BATCH = 100
 
 /** The widget of a microsite, which is its owner's. One that is there stays as it is. */

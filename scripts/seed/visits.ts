@@ -1,7 +1,6 @@
+import { DAY_MS } from '../../lib/domain/durations.js'
 import { CHAT_LINES, FIRST_NAMES, LAST_NAMES, type Site } from './cast.js'
 import { type Random, randomFrom } from './random.js'
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Sunday first: most people look at homes at the weekend. */
 const WEEK = [1.5, 0.8, 0.8, 0.9, 0.9, 1.1, 1.6] as const

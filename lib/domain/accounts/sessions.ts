@@ -5,11 +5,12 @@ import { hashSecret, randomSecret } from '../../auth/secrets.js'
 import { collection } from '../../db/collection.js'
 import { env } from '../../env.js'
 import { AppError } from '../../errors.js'
+import { DAY_SECONDS } from '../durations.js'
 import { findUser, statusOf, type User, users } from './users.js'
 
 /** How long a session lives without being refreshed: at least as long as its access token. */
 function idleLifeMs(): number {
-  return Math.max(30 * 24 * 60 * 60, env().accessTokenTtlSeconds) * 1000
+  return Math.max(30 * DAY_SECONDS, env().accessTokenTtlSeconds) * 1000
 }
 
 /** How long the access tokens of a session live: as the deployment says, or `short` for a client that refreshes. */

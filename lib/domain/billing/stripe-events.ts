@@ -4,6 +4,7 @@ import { type BillingEvent, verifyEvent } from '../../billing/events.js'
 import { collection } from '../../db/collection.js'
 import { unlessTaken } from '../../db/upsert.js'
 import { AppError } from '../../errors.js'
+import { DAY_MS } from '../durations.js'
 import { REQUEST_LIFE_MS } from '../request-life.js'
 import { readCustomer } from './subscription-readings.js'
 
@@ -28,7 +29,7 @@ export const stripeEvents = collection<StripeEvent>({
 })
 
 /** Stripe itself keeps events for 30 days: after that none comes again. */
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000
+const KEPT_MS = 30 * DAY_MS
 
 /** After which of Stripe's events the subscription of a customer may be another one. Every other is none of ours. */
 const NEWS = new Set([

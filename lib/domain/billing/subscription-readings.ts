@@ -2,7 +2,7 @@ import type { Filter } from 'mongodb'
 import { readSubscriptions, type SubscriptionReading } from '../../billing/subscriptions.js'
 import { env } from '../../env.js'
 import { type UserProfile, userProfiles } from '../accounts/user-profiles.js'
-import { DAY_MS } from '../durations.js'
+import { DAY_MS, HOUR_MS } from '../durations.js'
 import { PlanName } from '../usage/plans.js'
 import type { Subscription } from './subscriptions.js'
 
@@ -188,10 +188,10 @@ function earlier(a: Date, b: Date): Date {
 }
 
 /** How long after the end of a period Stripe has had time to say what is next: it charges an hour later. */
-const SETTLED_MS = 3 * 60 * 60 * 1000
+const SETTLED_MS = 3 * HOUR_MS
 
 /** A little less than the cron's day, so that no day is missed for a second. */
-const READ_EVERY_MS = 20 * 60 * 60 * 1000
+const READ_EVERY_MS = 20 * HOUR_MS
 
 /** For how long one share of maintenance begins to read customers of whom no news is overdue. */
 const READ_MS = 5_000
@@ -236,10 +236,7 @@ export async function rereadCustomers(now: Date, shouldStop: () => boolean = () 
       failure = error
     }
   }
-  for (const { which, isEnough } of [
-    { which: overdueAt(now), isEnough: shouldStop },
-    { which: unread, isEnough: isOver },
-  ]) {
+  async function rereadAll(which: Filter<UserProfile>, isEnough: () => boolean): Promise<void> {
     const due = profiles
       .find(which)
       .project<Pick<UserProfile, 'subscription'>>({ 'subscription.stripeCustomerId': 1 })
@@ -257,6 +254,8 @@ export async function rereadCustomers(now: Date, shouldStop: () => boolean = () 
     }
     await Promise.all(underWay)
   }
+  await rereadAll(overdueAt(now), shouldStop)
+  await rereadAll(unread, isOver)
   if (failure !== undefined) throw failure
   return { ...swept, left: await profiles.countDocuments(unread, { limit: 1_000 }) }
 }

@@ -1,9 +1,8 @@
 import { REQUEST_LIFE_MS } from '../request-life.js'
 import { type Metering, meterCall } from '../usage/usage-metering.js'
+import { BATCH, workOff } from '../work-off.js'
 import { type Conversation, conversations } from './conversations.js'
 import { meteredCallOf } from './metered-calls.js'
-
-const BATCH = 500
 
 /**
  * Meters a call as it is now. One that is over carries `meteringPending` from the write that moved it until its
@@ -30,16 +29,11 @@ export async function meterConversation(
  * @param shouldStop whether to end before the next one.
  */
 export async function meterPendingCalls(now: Date, shouldStop: () => boolean = () => false): Promise<number> {
-  let done = 0
-  for (;;) {
-    const left = await unmetered(now)
-    for (const call of left) {
-      if (shouldStop()) return done
-      await meterConversation(call, now)
-      done += 1
-    }
-    if (left.length < BATCH) return done
-  }
+  return workOff(
+    () => unmetered(now),
+    call => meterConversation(call, now),
+    shouldStop,
+  )
 }
 
 async function unmetered(now: Date): Promise<Conversation[]> {

@@ -9,13 +9,12 @@ import { countEach } from '../events/event-counts.js'
 import { noteLateCount } from '../events/recount-days.js'
 import { countHit } from '../rate-counters.js'
 import { REQUEST_LIFE_MS } from '../request-life.js'
+import { BATCH, workOff } from '../work-off.js'
 import { counterOfLead, type Lead, leads } from './leads.js'
 
 /** More leads than this of one phone on a microsite in a day, or from one network in an hour, are a flood. */
 const DAILY_OF_PHONE = 20
 const HOURLY_OF_ADDRESS = 40
-
-const BATCH = 500
 
 /** After which pauses a new lead is followed up again where the database failed, in milliseconds. */
 const PAUSES_MS = [250, 2_500]
@@ -74,16 +73,11 @@ export async function followUpLead(lead: Lead, now: Date, floods: readonly strin
  * @param shouldStop whether to end before the next one.
  */
 export async function followUpPending(now: Date, shouldStop: () => boolean = () => false): Promise<number> {
-  let done = 0
-  for (;;) {
-    const left = await pendingLeads(now)
-    for (const lead of left) {
-      if (shouldStop()) return done
-      await followUpLead(lead, now)
-      done += 1
-    }
-    if (left.length < BATCH) return done
-  }
+  return workOff(
+    () => pendingLeads(now),
+    lead => followUpLead(lead, now),
+    shouldStop,
+  )
 }
 
 async function pendingLeads(now: Date): Promise<Lead[]> {

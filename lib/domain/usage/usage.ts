@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { cursorPage } from '../../db/keyset.js'
 import { subscriptionOf } from '../accounts/user-profiles.js'
 import { type Entitlement, entitlementAt, type Subscription } from '../billing/subscriptions.js'
+import { DAY_MS } from '../durations.js'
 import { isUnlimited, type PlanLimits, PlanName, plans } from './plans.js'
 import { isUnused } from './usage-entries.js'
 import { type UsagePeriod, usagePeriodId, usagePeriods } from './usage-periods.js'
@@ -110,7 +111,7 @@ function twoDecimals(value: number): number {
 }
 
 /** Below these a rate says more about chance than about the user. */
-const MEASURED_MS = 24 * 60 * 60 * 1000
+const MEASURED_MS = DAY_MS
 const MEASURED_CALLS = 3
 
 /** The rate is that since the first use of the period: who signed up yesterday did not idle since the first. */

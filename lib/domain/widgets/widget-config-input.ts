@@ -5,6 +5,9 @@ import { phoneCountry } from '../phones/phone.js'
 import { hostOf } from './hosts.js'
 import type { PropertyInfo } from './widget-configs.js'
 
+/** The most domains that a project may list. */
+export const MAX_DOMAINS = 50
+
 const Text = z.string().trim().max(1_000)
 const HttpUrl = z
   .string()
@@ -83,7 +86,7 @@ export const WidgetConfigInput = z
     propertyInfo: PropertyInfoInput,
     domains: z
       .array(Domain)
-      .max(50)
+      .max(MAX_DOMAINS)
       .transform(domains => [...new Set(domains)]),
     phoneCountry: z.string().refine(code => phoneCountry(code) !== undefined, 'must be a country like IN'),
     /** Whose project it is from now on; null for nobody's. For admins. */
