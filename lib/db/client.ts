@@ -3,6 +3,7 @@ import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { ConfigurationError, env } from '../env.js'
 import { AppError } from '../errors.js'
 import { unavailable } from './errors.js'
+import { onHeartbeatHung } from './heartbeats.js'
 
 const DEFAULT_DATABASE = 'leadline'
 /** A slash in a password that is not percent-encoded makes the rest of the password the name of the database. */
@@ -63,7 +64,7 @@ export function database(): Promise<Db> {
   return shared[slot]
 }
 
-/** Closes the client of this process, if there is one. For scripts and tests: a function never ends. */
+/** Closes the client of this process, if there is one; the next use of the database opens another. */
 export async function closeDatabase(): Promise<void> {
   const open = shared[slot]
   shared[slot] = undefined
@@ -83,6 +84,7 @@ async function connect(): Promise<Db> {
     // Whatever it was (no route, no DNS record, refused credentials), for a client the database is away.
     throw unavailable(error)
   }
+  onHeartbeatHung(client, () => void closeDatabase().catch(() => {}))
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
   return client.db(databaseNameOf(mongoUri))

@@ -1,0 +1,28 @@
+import type { MongoClient } from 'mongodb'
+
+/**
+ * Calls back when the driver hangs in asking a server whether it is there: such a client never finds the server again.
+ *
+ * The driver (7.9.0) waits for ever where it writes to a socket that is destroyed and not yet reported as closed, as
+ * happens when a server ends all connections at once. Its monitor recovers by itself only from servers that report a
+ * `topologyVersion`, which MongoDB does since 4.4 and what else speaks its protocol need not.
+ */
+export function onHeartbeatHung(client: MongoClient, callback: () => void): void {
+  const { connectTimeoutMS, heartbeatFrequencyMS } = client.options
+  // The longest that a heartbeat may take: to connect and shake hands, or to wait for news that a server need not have.
+  const longestMs = 2 * connectTimeoutMS + heartbeatFrequencyMS
+  const timers = new Map<string, NodeJS.Timeout>()
+
+  function ended(address: string): void {
+    clearTimeout(timers.get(address))
+    timers.delete(address)
+  }
+
+  client.on('serverHeartbeatStarted', ({ connectionId: address }) => {
+    ended(address)
+    timers.set(address, setTimeout(callback, longestMs).unref())
+  })
+  client.on('serverHeartbeatSucceeded', ({ connectionId: address }) => ended(address))
+  client.on('serverHeartbeatFailed', ({ connectionId: address }) => ended(address))
+  client.on('serverClosed', ({ address }) => ended(address))
+}
