@@ -168,7 +168,8 @@ async function create(
     projectId,
     domains: [],
     ...defined(changes),
-    ...(editor.ownerId && { ownerId: editor.ownerId }),
+    // As if it changed hands: captures that found no project here may be about to write for nobody.
+    ...(editor.ownerId && { ownerId: editor.ownerId, ownerChangedAt: now }),
     revision: 1,
     createdAt: now,
     updatedAt: now,

@@ -4,7 +4,8 @@ import { chatSessions } from '../../../lib/domain/chats/chat-sessions.js'
 import { leads } from '../../../lib/domain/leads/leads.js'
 import { maintain } from '../../../lib/domain/maintenance/maintenance.js'
 import { finishHandOvers, handOver } from '../../../lib/domain/widgets/project-ownership.js'
-import { widgetConfigs } from '../../../lib/domain/widgets/widget-configs.js'
+import { saveWidgetConfig } from '../../../lib/domain/widgets/widget-config-writes.js'
+import { findProject, widgetConfigs } from '../../../lib/domain/widgets/widget-configs.js'
 import { AppError } from '../../../lib/errors.js'
 import { emptyDatabase } from '../../support/database.js'
 import { storedLead } from '../../support/fixtures/leads.js'
@@ -109,6 +110,15 @@ describe('maintenance', () => {
     })
     expect(report.jobs.find(({ name }) => name === 'hand-overs')).toMatchObject({ ok: true, result: 1 })
     expect(await ownersOf()).toEqual(all(bob))
+  })
+
+  it('gives a new project what captures that were under way wrote when it was nobody’s', async () => {
+    const bobs = { id: 'bob', isAdmin: false, mayClaim: false, ownerId: bob, mayEdit: () => true }
+    const found = await findProject('new-site')
+    await saveWidgetConfig('new-site', { agentName: 'Riya' }, bobs, NOW)
+    await (await leads.open()).insertOne(leadOf(found.ownerId, 'new-site'))
+    await finishHandOvers(SETTLED)
+    expect((await ownersOf('new-site')).leads).toEqual([bob.toHexString()])
   })
 
   it('takes an owner away as it gives one', async () => {
