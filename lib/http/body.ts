@@ -23,10 +23,23 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
   if (/[^\s,]/.test(request.headers.get('content-encoding')?.replace('identity', '') ?? ''))
     throw new AppError('unsupported_media_type', 'The body must not be compressed.')
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return JSON.parse(wellFormed(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
   } catch {
     throw new AppError('invalid_request', 'The body is not valid JSON in UTF-8.')
   }
+}
+
+/** An escape in JSON: of a character in its two halves (UTF-16), of half of one, or another. */
+const ESCAPE =
+  /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)/g
+
+/**
+ * JSON whose texts and names are Unicode: an escaped half of a character is U+FFFD, as the database would store it.
+ * What was stored would otherwise be no longer what was sent, nor found by it.
+ */
+function wellFormed(json: string): string {
+  if (!/\\u[dD][89a-fA-F]/.test(json)) return json
+  return json.replace(ESCAPE, (whole, half) => (half === undefined ? whole : '\\ufffd'))
 }
 
 /**

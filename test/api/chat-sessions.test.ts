@@ -209,6 +209,11 @@ describe('the same session id again', () => {
     expect(idsOf(await onlySession())).toEqual(['a', 'b', 'c'])
   })
 
+  it('appends a message once whose id ends in half a character', async () => {
+    for (let i = 0; i < 3; i++) await post(chat({ conversation: [said('a\ud83d')] }))
+    expect(idsOf(await onlySession())).toEqual(['a\ufffd'])
+  })
+
   it('knows messages without ids by what they say and when', async () => {
     const messages = ['hi', 'yes', 'yes'].map((text, i) => ({ type: 'user', text, timestamp: 1_000 + i }))
     await post(chat({ conversation: messages.slice(0, 2) }))

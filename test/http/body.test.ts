@@ -202,6 +202,24 @@ describe('the content of a body', () => {
     expect(await post(`\ufeff{"a":1}`)).toMatchObject({ status: 200, body: { body: { a: 1 } } })
   })
 
+  it.each([
+    ['is none, at its end', String.raw`"a\ud83d"`, 'a\ufffd'],
+    ['is none, at its start', String.raw`"\uDC4Ba"`, '\ufffda'],
+    ['is none, twice', String.raw`"\ud83d\uD83D\udc4b"`, '\ufffd👋'],
+    ['is none, in a name', String.raw`{"\ud83d":1}`, { '\ufffd': 1 }],
+    ['is one', String.raw`"\ud83d\udc4b"`, '👋'],
+    ['is no escape', String.raw`"\\ud83d"`, String.raw`\ud83d`],
+  ])('has nothing that no database can keep: half a character that %s', async (_, text, read) => {
+    expect(await post(text)).toMatchObject({ status: 200, body: { body: read } })
+  })
+
+  it.each([String.raw`"\uD83"`, String.raw`"\UD83D"`])(
+    'is a 400 for an escape that is none: %s',
+    async text => {
+      expect((await post(text)).status).toBe(400)
+    },
+  )
+
   it.each(['null', '[]', '0', '"text"', 'false'])(
     'may be any JSON where the route takes any: %s',
     async text => {
