@@ -162,7 +162,7 @@ describe('the same session id again', () => {
     expect(again.text).not.toContain('"a"')
     const session = await onlySession()
     expect(idsOf(session)).toEqual(['a', 'b', 'c'])
-    expect(session.metadata).toEqual({ projectId: 'nivasa-enchante' })
+    expect(session.metadata).toEqual({ projectId: 'nivasa-enchante', name: 'Asha' })
     expect(session.createdAt.toISOString()).toBe(first.body.session.createdAt)
     expect(session.updatedAt.toISOString()).toBe(again.body.session.updatedAt)
   })
@@ -172,6 +172,18 @@ describe('the same session id again', () => {
     await post(chat({ phone: '9876501234', bhk: 2 }))
     await post(chat({ phone: '9876509999', bhk: 3 }))
     expect(await onlySession()).toMatchObject({ phone: '+919876501234', bhkType: '2 BHK' })
+  })
+
+  it('fills in what its metadata lacked, up to what any may have', async () => {
+    const projectId = 'nivasa-enchante'
+    const visitor = { landingPage: '/' }
+    await post(chat({ metadata: { projectId, visitor } }))
+    await post(chat({ metadata: { projectId, name: 'Asha', visitor: { landingPage: '/other' } } }))
+    const known = { projectId, visitor, name: 'Asha' }
+    expect((await onlySession()).metadata).toEqual(known)
+
+    await post(chat({ metadata: { projectId, long: 'x'.repeat(15_999) } }))
+    expect((await onlySession()).metadata).toEqual(known)
   })
 
   it('is not the project’s of who goes on with a chat that is nobody’s', async () => {

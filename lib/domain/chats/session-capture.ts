@@ -4,6 +4,7 @@ import { retryOnNetworkError } from '../../db/network-retry.js'
 import { unlessTaken } from '../../db/upsert.js'
 import { invalidField } from '../../errors.js'
 import { digestOf, objectIdOf } from '../digest.js'
+import { boundFreeForm, type FreeForm } from '../free-form.js'
 import { normaliseBhk } from '../leads/bhk.js'
 import type { ChatSessionInput } from '../leads/captured-input.js'
 import { readPhone } from '../phones/phone.js'
@@ -83,6 +84,7 @@ async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
   const changes = {
     ...Object.fromEntries(missing),
     conversation: lastKept(mergeMessages(stored.conversation, conversation)),
+    metadata: filledIn(stored.metadata, sent.metadata),
     updatedAt,
   }
   const open = await chatSessions.open()
@@ -90,6 +92,12 @@ async function goOn(stored: ChatSession, sent: SentChat): Promise<boolean> {
     open.updateOne(unchanged, { $set: changes, $inc: { revision: 1 } }),
   )
   return matchedCount === 1
+}
+
+/** What is known, with what only the later post says; without it where both are more than one post may say. */
+function filledIn(known: FreeForm, later: FreeForm): FreeForm {
+  const both = { ...later, ...known }
+  return boundFreeForm(both).cut ? known : both
 }
 
 /**
