@@ -13,6 +13,8 @@ describe('normalisePhone', () => {
     ['with a no-break space, as pages are copied', '98765\u00a001234'],
     ['with words around it', 'call me on 98765 01234 please'],
     ['in full-width digits', '９８７６５０１２３４'],
+    ['in Devanagari digits', '९८७६५ ०१२३४'],
+    ['in Tamil digits', '+௯௧ ௯௮௭௬௫௦௧௨௩௪'],
     ['with an extension, which E.164 has no place for', '98765 01234 ext. 7'],
   ])('reads a number %s', (_, raw) => {
     expect(normalisePhone(raw, 'IN')).toBe('+919876501234')
