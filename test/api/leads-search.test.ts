@@ -95,6 +95,13 @@ describe('a search', () => {
     expect(body.details).toEqual([{ path: 'query.search', message: expect.stringContaining('at least 3') }])
   })
 
+  it('finds a long microsite by all of it, though less is kept to search in', async () => {
+    const microsite = `${'nivasa-enchante-'.repeat(4)}pune.example`
+    await post(leadSubmission({ microsite }))
+    expect((await list({ search: microsite })).body.total).toBe(1)
+    expect((await list({ search: `x${microsite}` })).body.total).toBe(0)
+  })
+
   it('of more than 100 characters is refused', async () => {
     expect((await list({ search: 'a'.repeat(101) })).status).toBe(400)
   })

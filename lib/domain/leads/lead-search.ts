@@ -4,6 +4,7 @@ import { oneOf } from '../data-scope.js'
 import type { Lead } from './leads.js'
 
 const TRIGRAM = 3
+/** So much of a field is searched, and searched for: what is longer begins alike. */
 const MAX_FIELD = 60
 
 /** A number of so many digits is a phone, whatever separates them. */
@@ -36,7 +37,7 @@ function digitsOf(text: string): string | undefined {
 
 /** The forms that a text may be found in: a number may be part of a phone, and of a campaign (`2025-11`) too. */
 function formsOf(text: string): string[] {
-  const [digits, folded] = [digitsOf(text), fold(text)]
+  const [digits, folded] = [digitsOf(text), fold(text).slice(0, MAX_FIELD)]
   if (!digits) return [folded]
   return digits.length >= PHONE_DIGITS || folded.includes(digits) ? [digits] : [digits, folded]
 }
