@@ -49,8 +49,8 @@ async function attempt(
   try {
     const { text, finishReason, response } = await generateText({
       model: createOpenAI({ apiKey, baseURL: baseUrl }).chat(model),
-      system: prompt.system,
-      messages: [...prompt.messages],
+      system: wholeCharacters(prompt.system),
+      messages: prompt.messages.map(({ role, content }) => ({ role, content: wholeCharacters(content) })),
       maxOutputTokens: MAX_OUTPUT_TOKENS,
       maxRetries: 0,
       abortSignal: timeout,
@@ -70,6 +70,11 @@ async function attempt(
       status >= 500,
     )
   }
+}
+
+/** A text without the half of a character that a cut may leave: providers may refuse JSON with one. */
+function wholeCharacters(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '')
 }
 
 function nameOf(error: unknown): string {

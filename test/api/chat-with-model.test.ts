@@ -100,6 +100,16 @@ describe('with a model', () => {
     ])
   })
 
+  it('is sent no half of a character where a text is cut, which providers may refuse', async () => {
+    const [before, question] = ['x'.repeat(599), 'y'.repeat(999)]
+    await ask({ message: `${question}👋`, conversation: [{ type: 'user', text: `${before}👋` }] })
+    expect(
+      lastPrompt()
+        .slice(1)
+        .map(({ content }) => content),
+    ).toEqual([before, question])
+  })
+
   it('is bounded, however much the request brings', async () => {
     const conversation = Array.from({ length: 10 }, () => ({ type: 'user', text: 'x'.repeat(4_000) }))
     await ask({ message: 'y'.repeat(9_000), conversation })
