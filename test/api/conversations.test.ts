@@ -299,6 +299,20 @@ describe('who saves calls', () => {
     expect(await turns().countDocuments()).toBe(1)
   })
 
+  it('hears no call of somebody else, whatever number it says one of its own came in on', async () => {
+    const { id, key } = await settleIn()
+    const other = String((await createTestUser()).user._id)
+    const limits = { scopes: ['calls:write' as const], userIds: [other] }
+    const { key: limited } = await createApiKey(limits, undefined, new Date())
+    const body = turnPost({ to: NUMBER })
+
+    expect((await post({ ...body, userId: other, userMessage: 'Mine' }, limited)).status).toBe(201)
+    expect((await post({ ...body, userId: other, userMessage: 'Mine still' }, limited)).status).toBe(200)
+    expect((await post(body, key)).status).toBe(409)
+    expect(await turns().countDocuments()).toBe(2)
+    expect((await post({ ...body, sessionId: 'next' }, key)).body.data.userId).toBe(id)
+  })
+
   it('is nobody else, not even who is called', async () => {
     const { id } = await settleIn()
     const { user, token } = await createTestUser()
