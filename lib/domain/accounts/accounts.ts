@@ -161,9 +161,11 @@ export async function checkPassword(email: string, password: string, request: Ac
 /**
  * Exchanges a refresh token for new tokens, which live as long as the client asked for when it signed in.
  *
- * @throws {AppError} `unauthenticated`; a token that was used before ends its whole session.
+ * @throws {AppError} `unauthenticated`; a token that was used before ends its whole session. `not_configured` without a
+ *   secret.
  */
 export async function refresh(refreshToken: string, now: Date): Promise<SignedIn> {
+  requireAuthSecret()
   const { user, session, refreshToken: next } = await rotateSession(refreshToken, now)
   return signedIn(user, session, next, now)
 }
