@@ -12,7 +12,7 @@ import { env } from '../../env.js'
 import { AppError, invalidField } from '../../errors.js'
 import { enqueueAccountMail, sendOwedMail } from './account-mails.js'
 import { revokeKeysUntil } from './api-keys.js'
-import { isKnownNetwork, rememberNetwork, withNetwork } from './known-networks.js'
+import { isKnownNetwork, rememberNetwork } from './known-networks.js'
 import { admitLoginAttempt, countAsSuccess, forgetFailures } from './login-throttle.js'
 import {
   endAllSessions,
@@ -152,9 +152,9 @@ export async function checkPassword(email: string, password: string, request: Ac
     {
       $set: { lastLoginAt: now, ...(passwordHash && { passwordHash }) },
       ...(rewrite && { $unset: { password: '' } }),
-      ...(!networkIsKnown && { $push: withNetwork(user._id, network) }),
     },
   )
+  if (!networkIsKnown) await rememberNetwork(user._id, network)
   return user
 }
 
