@@ -207,6 +207,22 @@ describe('strict sign-up', () => {
     expect((await strict.post('auth/login', { email: taken, password: 'another password' })).status).toBe(401)
   })
 
+  it('is told by no login either, until the address is proven', async () => {
+    const strict = await deployAuth({ AUTH_STRICT_SIGNUP: 'true' })
+    const { user } = await createTestUser()
+    const [taken, free] = [user.email, newEmail()]
+    const login = (email: string) => strict.post('auth/login', { email, password: 'another password' })
+    for (const email of [taken, free])
+      await strict.post('auth/register', { email, password: 'another password' })
+
+    const [ofTaken, ofFree] = [await login(taken), await login(free)]
+    expect([ofTaken.status, ofFree.status]).toEqual([401, 401])
+    expect({ ...ofFree.body, requestId: '' }).toEqual({ ...ofTaken.body, requestId: '' })
+    await strict.post('auth/verify-email', { token: await mailedToken(free) })
+    expect((await login(free)).status).toBe(200)
+    expect((await strict.post('auth/login', { email: taken, password: TEST_PASSWORD })).status).toBe(200)
+  })
+
   it('gives no cookies either', async () => {
     const strict = await deployAuth({ AUTH_STRICT_SIGNUP: 'true' })
     const body = { email: newEmail(), password, session: 'cookie' }
