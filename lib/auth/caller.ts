@@ -9,7 +9,7 @@ export type { Scope }
  * everywhere). `anyone`: anybody, and whoever has valid credentials is known by them; where the route has a scope, an
  * API key needs it. `user`: somebody with an account. `account`: an account or an admin, but no API key. `operator`:
  * whoever has data to look after: accounts, admins, and API keys with the route's scope. `service`: other systems, by
- * API keys with the route's scope, and admins. `admin` and `cron`: what they say.
+ * the deployment's API keys with the route's scope, not by those of users, and admins. `admin` and `cron`: what they say.
  */
 export type Access = 'public' | 'anyone' | 'user' | 'account' | 'operator' | 'service' | 'admin' | 'cron'
 

@@ -281,13 +281,13 @@ describe('whose a call is', () => {
 
 describe('who saves calls', () => {
   it('is who has a key for it, within what the key reaches', async () => {
-    const { userId, id } = await settleIn()
+    const { id } = await settleIn()
     const other = (await createTestUser()).user._id
-    const keyOf = async (limits: { userIds?: string[] }, ownerId?: ObjectId) =>
-      (await createApiKey({ scopes: ['calls:write'], ...limits }, ownerId, new Date())).key
-    const own = await keyOf({}, userId)
-    const foreign = await keyOf({ userIds: [String(other)] })
-    const ofBoth = await keyOf({ userIds: [id, String(other)] })
+    const keyOf = async (userIds: string[]) =>
+      (await createApiKey({ scopes: ['calls:write'], userIds }, undefined, new Date())).key
+    const own = await keyOf([id])
+    const foreign = await keyOf([String(other)])
+    const ofBoth = await keyOf([id, String(other)])
     const body = turnPost({ userId: id })
 
     for (const key of [own, ofBoth]) expect((await post(body, key)).status).toBeLessThan(300)
@@ -297,6 +297,30 @@ describe('who saves calls', () => {
     expect((await post({ ...body, userId: String(other) }, foreign)).status).toBe(409)
     expect((await post(turnPost({ userId: String(other) }), own)).status).toBe(404)
     expect(await turns().countDocuments()).toBe(1)
+  })
+
+  it('hears no call of somebody else, whatever number it says one of its own came in on', async () => {
+    const { id, key } = await settleIn()
+    const other = String((await createTestUser()).user._id)
+    const limits = { scopes: ['calls:write' as const], userIds: [other] }
+    const { key: limited } = await createApiKey(limits, undefined, new Date())
+    const body = turnPost({ to: NUMBER })
+
+    expect((await post({ ...body, userId: other, userMessage: 'Mine' }, limited)).status).toBe(201)
+    expect((await post({ ...body, userId: other, userMessage: 'Mine still' }, limited)).status).toBe(200)
+    expect((await post(body, key)).status).toBe(409)
+    expect(await turns().countDocuments()).toBe(2)
+    expect((await post({ ...body, sessionId: 'next' }, key)).body.data.userId).toBe(id)
+  })
+
+  it('is no user with a key of its own, who could take the session of another’s call', async () => {
+    const { id, key } = await settleIn()
+    const { user } = await createTestUser()
+    const { key: own } = await createApiKey({ scopes: ['calls:write'] }, user._id, new Date())
+    const body = turnPost({ userId: id })
+
+    expect((await post({ ...body, userId: String(user._id) }, own)).status).toBe(403)
+    expect((await post(body, key)).status).toBe(201)
   })
 
   it('is nobody else, not even who is called', async () => {

@@ -68,7 +68,7 @@ function sendersTo({ declaration: { access, scope } }: DeclaredVerb): fc.Arbitra
     user: ['owner'],
     account: ['owner', 'admin'],
     operator: ['owner', 'admin', ...(scope ? ['key'] : [])],
-    service: ['admin', ...(scope ? ['key'] : [])],
+    service: ['admin'],
     admin: ['admin'],
     cron: ['cron'],
   }[access] as Sender[]

@@ -65,7 +65,7 @@ function mayEnter(outsider: Outsider, access: Access, scope: Scope | undefined):
     case 'operator':
       return isUser || (isKey && scope !== undefined)
     case 'service':
-      return isKey && scope !== undefined
+      return outsider.startsWith('a key of the deployment') && scope !== undefined
     case 'cron':
       return outsider === 'the cron'
     case 'admin':

@@ -56,7 +56,7 @@ const admitted: Record<Access, (scope: Scope | undefined) => CallerName[]> = {
   user: () => [...USERS, 'an admin'],
   account: () => [...USERS, ...ADMINS],
   operator: scope => [...USERS, ...ADMINS, ...(scope === undefined ? [] : KEYS)],
-  service: scope => [...ADMINS, ...(scope === undefined ? [] : KEYS)],
+  service: scope => [...ADMINS, ...(scope === undefined ? [] : (['a key with every scope'] as const))],
   admin: () => ADMINS,
   cron: () => [...ADMINS, 'the cron'],
 }

@@ -59,7 +59,8 @@ export async function startClients(): Promise<Clients> {
   const [paid] = stripe.pay(sessionOf(await billing.checkout(buyer, 'basic')))
   await addPhoneNumbers([{ phoneNumber: NUMBER }], new Date())
   await assignPhoneNumber(owner.user._id, NUMBER, new Date())
-  const { key } = await createApiKey({ scopes: ['calls:write'] }, owner.user._id, new Date())
+  const limits = { userIds: [String(owner.user._id)] }
+  const { key } = await createApiKey({ scopes: ['calls:write'], ...limits }, undefined, new Date())
   await closeDatabase()
 
   const service = { 'x-api-key': key }

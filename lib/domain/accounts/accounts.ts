@@ -12,7 +12,7 @@ import { env } from '../../env.js'
 import { AppError, invalidField } from '../../errors.js'
 import { enqueueAccountMail, sendOwedMail } from './account-mails.js'
 import { revokeKeysUntil } from './api-keys.js'
-import { isKnownNetwork, rememberNetwork, withNetwork } from './known-networks.js'
+import { isKnownNetwork, rememberNetwork } from './known-networks.js'
 import { admitLoginAttempt, countAsSuccess, forgetFailures } from './login-throttle.js'
 import {
   endAllSessions,
@@ -92,7 +92,7 @@ export interface AccountRequest {
 
 /**
  * Creates an account and signs it in. In strict mode it answers the same (undefined) whether or not the address
- * is taken, and the address's owner learns of it by mail.
+ * is taken, and the address's owner learns of it by mail: the account signs in once its address is proven.
  *
  * @throws {AppError} `conflict` for a taken address, unless in strict mode; `not_configured` without a secret.
  */
@@ -101,21 +101,23 @@ export async function register(input: RegisterInput, request: AccountRequest): P
   const { email, name, phone } = input
   const { now } = request
   const passwordHash = await hashPassword(input.password)
-  const account = { email, passwordHash, name, phone, owes: 'verify-email' as const }
+  const { strictSignup } = env()
+  const owes = 'verify-email'
+  const account = { email, passwordHash, name, phone, owes, provesFirst: strictSignup } as const
   const created = await createUser(account, now).catch(error => {
-    if (env().strictSignup && error instanceof AppError && error.code === 'conflict') return undefined
+    if (strictSignup && error instanceof AppError && error.code === 'conflict') return undefined
     throw error
   })
   // Not awaited: a failure would say of an account that is made that it is not.
   request.background(
     created ? sendOwedMail(created, now) : enqueueAccountMail('address-taken', email, request),
   )
-  return created && !env().strictSignup ? signIn(created, input.tokenLife, request) : undefined
+  return created && !strictSignup ? signIn(created, input.tokenLife, request) : undefined
 }
 
 /**
- * Signs in with a password. An unknown address, a wrong password and a suspended account are one answer, at the
- * price of one comparison each.
+ * Signs in with a password. An unknown address, a wrong password, a suspended account and one that has to prove its
+ * address first are one answer, at the price of one comparison each.
  *
  * @throws {AppError} `unauthenticated`, `rate_limited` after too many failures, `not_configured` without a secret.
  */
@@ -139,7 +141,7 @@ export async function checkPassword(email: string, password: string, request: Ac
 
   const hash = user?.passwordHash ?? user?.password
   const matches = await verifyPassword(password, hash)
-  if (!matches || !user || !hash || statusOf(user) !== 'active')
+  if (!matches || !user || !hash || statusOf(user) !== 'active' || user.provesFirst)
     throw new AppError('unauthenticated', 'The e-mail address or the password is wrong.')
 
   await countAsSuccess(attempt)
@@ -152,18 +154,20 @@ export async function checkPassword(email: string, password: string, request: Ac
     {
       $set: { lastLoginAt: now, ...(passwordHash && { passwordHash }) },
       ...(rewrite && { $unset: { password: '' } }),
-      ...(!networkIsKnown && { $push: withNetwork(user._id, network) }),
     },
   )
+  if (!networkIsKnown) await rememberNetwork(user._id, network)
   return user
 }
 
 /**
  * Exchanges a refresh token for new tokens, which live as long as the client asked for when it signed in.
  *
- * @throws {AppError} `unauthenticated`; a token that was used before ends its whole session.
+ * @throws {AppError} `unauthenticated`; a token that was used before ends its whole session. `not_configured` without a
+ *   secret.
  */
 export async function refresh(refreshToken: string, now: Date): Promise<SignedIn> {
+  requireAuthSecret()
   const { user, session, refreshToken: next } = await rotateSession(refreshToken, now)
   return signedIn(user, session, next, now)
 }

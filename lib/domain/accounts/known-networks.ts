@@ -9,16 +9,12 @@ export function isKnownNetwork(user: User, network: string): boolean {
   return user.knownNetworks?.includes(hashOf(user._id, network)) ?? false
 }
 
-/** The `$push` that makes a network a known one, in place of the oldest of ten. */
-export function withNetwork(userId: ObjectId, network: string) {
-  return { knownNetworks: { $each: [hashOf(userId, network)], $slice: -MOST } }
-}
-
-/** Makes a network a known one, once. */
+/** Makes a network a known one, once, in place of the oldest of ten. */
 export async function rememberNetwork(userId: ObjectId, network: string): Promise<void> {
+  const hashed = hashOf(userId, network)
   await (await users.open()).updateOne(
-    { _id: userId, knownNetworks: { $ne: hashOf(userId, network) } },
-    { $push: withNetwork(userId, network) },
+    { _id: userId, knownNetworks: { $ne: hashed } },
+    { $push: { knownNetworks: { $each: [hashed], $slice: -MOST } } },
   )
 }
 

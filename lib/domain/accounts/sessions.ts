@@ -82,8 +82,12 @@ export async function rotateSession(
   if (family === undefined || secret === undefined) throw new AppError('unauthenticated')
   const nextSecret = randomSecret()
   const open = await sessions.open()
+  const which = { _id: family, hash: hashSecret(secret), expiresAt: { $gt: now } }
+  // The write is the last that can fail: what used the token up and got no answer could not be asked for again.
+  const found = await open.findOne(which)
+  const user = found && (await findUser(found.userId.toHexString()))
   const session = await open.findOneAndUpdate(
-    { _id: family, hash: hashSecret(secret), expiresAt: { $gt: now } },
+    which,
     { $set: { hash: hashSecret(nextSecret), expiresAt: new Date(now.getTime() + idleLifeMs()) } },
     { returnDocument: 'after' },
   )
@@ -91,7 +95,6 @@ export async function rotateSession(
     await open.deleteOne({ _id: family })
     throw new AppError('unauthenticated')
   }
-  const user = await findUser(session.userId.toHexString())
   if (!user || !isLive(session, user)) throw new AppError('unauthenticated')
   return { user, session, refreshToken: `${PREFIX}${family}.${nextSecret}` }
 }

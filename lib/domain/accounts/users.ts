@@ -71,6 +71,11 @@ export const User = z.object({
   status: UserStatus.optional(),
   emailVerifiedAt: z.date().optional(),
   /**
+   * Signs in once its address is proven: it signed up where nobody is told whether an address is taken, and a login with
+   * the password of the sign-up would tell.
+   */
+  provesFirst: z.literal(true).optional(),
+  /**
    * API keys of the account that were made up to here are void: its address was proven only then, by who replaced
    * the password, so that whoever had registered it before need not have been its owner.
    */
@@ -160,7 +165,7 @@ export function statusOf(user: Pick<User, 'status'>): z.infer<typeof UserStatus>
 /**
  * Creates an account. Role and status are decided here and by operators, never by a request.
  *
- * @param account `owes`: the mail that its owner is to get.
+ * @param account `owes`: the mail that its owner is to get; `provesFirst`: it signs in only after that.
  * @throws {AppError} `conflict` when the address is taken, `unavailable` while the database is away.
  */
 export async function createUser(
@@ -170,11 +175,12 @@ export async function createUser(
     name?: string | null | undefined
     phone?: string | null | undefined
     owes?: OwedMail['kind']
+    provesFirst?: boolean
   },
   now: Date,
   role: z.infer<typeof Role> = 'user',
 ): Promise<User> {
-  const { email, passwordHash, name, phone, owes } = account
+  const { email, passwordHash, name, phone, owes, provesFirst } = account
   const user: User = {
     _id: new ObjectId(),
     email,
@@ -185,6 +191,7 @@ export async function createUser(
     status: 'active',
     sessionVersion: 0,
     ...(owes && { owedMail: { kind: owes, since: now } }),
+    ...(provesFirst && { provesFirst }),
     createdAt: now,
     updatedAt: now,
   }
@@ -261,14 +268,15 @@ export async function consumeOneTimeToken(
         // Proven since the first time.
         $min: { emailVerifiedAt: now },
         $set: { updatedAt: now, ...stamp, ...replaced },
-        $unset: { [kind]: '', ...(passwordHash && { password: '' }) },
+        $unset: { [kind]: '', provesFirst: '', ...(passwordHash && { password: '' }) },
         ...(passwordHash && { $inc: { sessionVersion: 1 } }),
       },
       { returnDocument: 'after' },
     )
   const isUnproven = { emailVerifiedAt: { $exists: false } }
-  const user =
-    (passwordHash && (await consume(isUnproven, { keysVoidUntil: now }))) || (await consume({}, {}))
+  // Not of when the request began: whoever is signed in still may have made a key while the password was hashed.
+  const keysVoidUntil = new Date()
+  const user = (passwordHash && (await consume(isUnproven, { keysVoidUntil }))) || (await consume({}, {}))
   if (!user) throw new AppError('invalid_request', 'This link is not valid any more: ask for a new one.')
   return user
 }

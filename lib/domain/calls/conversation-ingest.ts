@@ -73,16 +73,19 @@ async function writeCall(
   const known = given
     ? { userId: given }
     : { calledNumber: to, ...(scope.ownerIds && { userId: oneOf(scope.ownerIds) }) }
-  const moved = await moveCall({ sessionId, ...known }, input, turn, now)
+  // Who may not save everybody's is not believed that a user's call came in on just any number: those who post the calls
+  // of that number's user would find it by it, and go on with it.
+  const believed = given && scope.ownerIds ? { ...input, to: undefined } : input
+  const moved = await moveCall({ sessionId, ...known }, believed, turn, now)
   if (moved) return { call: moved, isNew: false }
 
   const userId = await findUserId(given, to)
   if (!userId || !isInScope(userId, scope)) throw unknownUser()
-  const call = newCall(input, turn, userId, now)
+  const call = newCall(believed, turn, userId, now)
   const calls = await conversations.openGuarded()
   if (await unlessTaken(() => calls.insertOne(call))) return { call, isNew: true }
   // Another post of the call was first; or it is another call, and whose is nobody's business here.
-  const met = await moveCall({ sessionId, userId }, input, turn, now)
+  const met = await moveCall({ sessionId, userId }, believed, turn, now)
   if (!met) throw otherCall()
   return { call: met, isNew: false }
 }

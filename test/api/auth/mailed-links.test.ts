@@ -220,6 +220,22 @@ describe('a link to reset', () => {
     expect(listed).toMatchObject({ revokedAt: null })
   })
 
+  it('ends those too that are made while the new password is being hashed', async () => {
+    const token = await tokenBy(forgot)
+    const { default: bcrypt } = await import('bcryptjs')
+    const { hash } = bcrypt
+    let made = ''
+    vi.spyOn(bcrypt, 'hash').mockImplementationOnce(async (password, cost) => {
+      wait(300)
+      made = (await makeKey()).key
+      return hash(password, cost)
+    })
+
+    expect((await reset(token)).status).toBe(200)
+    expect(made).not.toBe('')
+    expect(await findApiKey(made, new Date())).toBeUndefined()
+  })
+
   it('leaves the keys of an owner whose address was proven already', async () => {
     await users().updateOne({ _id: asha.user._id }, { $set: { emailVerifiedAt: new Date() } })
     const { key } = await makeKey()

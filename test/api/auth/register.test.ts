@@ -163,18 +163,21 @@ describe('a taken address', () => {
 
 describe('a deployment without a secret', () => {
   it('says so before anything is done', async () => {
-    const { user } = await createTestUser()
+    const { user, refreshToken } = await createTestUser()
+    const sessions = () => testDatabase().db.collection('refreshtokens').find().toArray()
+    const before = await sessions()
     const unable = await deployAuth({ AUTH_SECRET: '' })
     const answers = [
       await unable.post('auth/register', { email: newEmail(), password }),
       await unable.post('auth/login', { email: user.email, password: TEST_PASSWORD }),
       await unable.post('auth/login', { email: user.email, password: 'wrong password' }),
+      await unable.post('auth/refresh', { refreshToken }),
     ]
 
     for (const answer of answers)
       expect(answer).toMatchObject({ status: 501, body: { code: 'not_configured' } })
     expect(await storedUsers()).toHaveLength(1)
-    expect(await testDatabase().db.collection('refreshtokens').countDocuments()).toBe(1)
+    expect(await sessions()).toEqual(before)
   })
 })
 
@@ -202,6 +205,22 @@ describe('strict sign-up', () => {
     expect(await storedUsers()).toEqual(expect.arrayContaining(before))
     expect((await strict.post('auth/login', { email: free, password: 'another password' })).status).toBe(200)
     expect((await strict.post('auth/login', { email: taken, password: 'another password' })).status).toBe(401)
+  })
+
+  it('is told by no login either, until the address is proven', async () => {
+    const strict = await deployAuth({ AUTH_STRICT_SIGNUP: 'true' })
+    const { user } = await createTestUser()
+    const [taken, free] = [user.email, newEmail()]
+    const login = (email: string) => strict.post('auth/login', { email, password: 'another password' })
+    for (const email of [taken, free])
+      await strict.post('auth/register', { email, password: 'another password' })
+
+    const [ofTaken, ofFree] = [await login(taken), await login(free)]
+    expect([ofTaken.status, ofFree.status]).toEqual([401, 401])
+    expect({ ...ofFree.body, requestId: '' }).toEqual({ ...ofTaken.body, requestId: '' })
+    await strict.post('auth/verify-email', { token: await mailedToken(free) })
+    expect((await login(free)).status).toBe(200)
+    expect((await strict.post('auth/login', { email: taken, password: TEST_PASSWORD })).status).toBe(200)
   })
 
   it('gives no cookies either', async () => {

@@ -161,6 +161,17 @@ describe('the networks that an owner logs in from', () => {
     expect(first?.lastLoginAt).toBeInstanceOf(Date)
   })
 
+  it('are not forgotten for one that the owner logs in from many times at once', async () => {
+    const { user } = await createTestUser()
+    await checkPassword(user.email, TEST_PASSWORD, request('198.51.100.1'))
+    const [home] = (await stored(user))?.knownNetworks ?? []
+    const attempt = () => checkPassword(user.email, TEST_PASSWORD, request('198.51.100.2'))
+    // No more than are admitted before one of them has succeeded.
+    await Promise.all(Array.from({ length: 6 }, attempt))
+
+    expect((await stored(user))?.knownNetworks).toEqual([home, expect.any(String)])
+  })
+
   it('are none that a wrong password came from', async () => {
     const { user } = await createTestUser()
     await expect(checkPassword(user.email, 'wrong', request())).rejects.toMatchObject({

@@ -284,7 +284,7 @@ describe('an erasure that a crash interrupted', () => {
 
   it('is reported, and gone through once', async () => {
     const first = await settleIn()
-    await crashAfterWrites(6, () => deleteAccount(first.user, first.password, request))
+    await crashAfterWrites(7, () => deleteAccount(first.user, first.password, request))
     const second = await createTestUser()
     await deleteAccount(second.user, second.password, request)
 
@@ -295,7 +295,7 @@ describe('an erasure that a crash interrupted', () => {
 
   it('is gone through once more after it was finished, for what was under way then', async () => {
     const asha = await settleIn()
-    await crashAfterWrites(6, () => deleteAccount(asha.user, asha.password, request))
+    await crashAfterWrites(7, () => deleteAccount(asha.user, asha.password, request))
     await finishErasures(LATER)
     await updateUserPreferences(asha.user._id, { voiceModel: 'nova' }, LATER)
 

@@ -1,5 +1,5 @@
 import { ObjectId } from 'mongodb'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   endAllSessions,
   endSession,
@@ -9,6 +9,7 @@ import {
   startSession,
 } from '../../../lib/domain/accounts/sessions.js'
 import { type User, users } from '../../../lib/domain/accounts/users.js'
+import { AppError } from '../../../lib/errors.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { storedUser } from '../../support/users.js'
 
@@ -117,6 +118,15 @@ describe('a rotation', () => {
     for (const token of [refreshToken, ...won]) expect(await rotate(token)).toBe('unauthenticated')
     expect(await isLive({ session, user })).toBe(false)
     expect(await documents()).toEqual([])
+  })
+
+  it('that fails has used nothing up: its client asks again', async () => {
+    const user = await storeUser()
+    const { refreshToken } = await startSession(user, later(0))
+    vi.spyOn(users, 'open').mockRejectedValueOnce(new AppError('unavailable'))
+
+    expect(await rotate(refreshToken)).toBe('unavailable')
+    expect(await rotate(refreshToken)).toMatch(/^llr_/)
   })
 
   it('ends the family for a made-up token of it, and none for one of no family', async () => {
