@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
 import leadsRoute from '../../api/leads/index.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
@@ -74,4 +76,13 @@ it('stores the limits that were asked for', PATIENCE, async () => {
     },
   ])
   expect(unknown).toMatchObject({ code: 1, told: expect.stringContaining('npm run api-key --: ') })
+})
+
+it('the README keeps a key in a file without the lines that npm prints before it', () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+
+  const kept = readme.split('\n').filter(line => /npm run .* > /.test(line))
+
+  expect(kept.length).toBeGreaterThan(0)
+  for (const line of kept) expect(line).toMatch(/npm run -s /)
 })
