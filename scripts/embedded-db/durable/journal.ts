@@ -111,7 +111,8 @@ export class Journal {
       }
       await file.datasync()
     } catch (error) {
-      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it works.
+      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it
+      // works.
       await this.mend().catch(() => {})
       throw error
     }

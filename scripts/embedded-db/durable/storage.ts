@@ -35,7 +35,9 @@ export class Storage {
     private readonly compactAfterBytes: number,
   ) {}
 
-  /** Opens a directory, made if need be, and brings back what was acknowledged. Throws where it is in use or damaged. */
+  /**
+   * Opens a directory, made if need be, and brings back what was acknowledged. Throws where it is in use or damaged.
+   */
   static async open({
     directory,
     compactAfterBytes = COMPACT_AFTER_BYTES,
