@@ -104,12 +104,11 @@ export class Storage {
     const generation = this.generation + 1
     const file = await createJournal(this.directory, generation)
     let captured: ReturnType<typeof capture> = []
+    // What was captured but not yet durable must not outlive its being undone: that is a failure of this.
     await this.journal.continueIn(file, () => {
       this.generation = generation
       captured = capture(this.store)
     })
-    // What was captured but not yet durable must not outlive its being undone.
-    await this.journal.settled()
     const path = join(this.directory, `snapshot-${generation}`)
     try {
       this.snapshotBytes = await writeSnapshot(`${path}.tmp`, captured)
