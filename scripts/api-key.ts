@@ -76,7 +76,9 @@ async function list(target: Target): Promise<void> {
         ? 'expired'
         : 'in force'
     const lastUse = key.lastUsedAt ? `last used ${key.lastUsedAt.toISOString()}` : 'never used'
-    console.log([key.id, `${key.prefix}…`, state, key.scopes.join(','), lastUse, key.name ?? ''].join('\t'))
+    // A user's key has the name that its user gave it: no second line, and nothing that a terminal obeys.
+    const name = (key.name ?? '').replace(/\p{Cc}/gu, ' ')
+    console.log([key.id, `${key.prefix}…`, state, key.scopes.join(','), lastUse, name].join('\t'))
   }
 }
 

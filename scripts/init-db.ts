@@ -95,7 +95,10 @@ function keyOf({ collection }: CollectionState, { name }: ComparedIndex): string
   return declared ? keyText(declared) : ''
 }
 
-/** What is as declared counts as scanned alone; in a dry run, as written what `--apply` with the same flags would write. */
+/**
+ * What is as declared counts as scanned alone; in a dry run, as written what `--apply` with the same flags would
+ * write.
+ */
 function count(tally: Tally, state: Outcome['state']): void {
   tally.scanned += 1
   if (state === 'written') tally.written += 1

@@ -1,4 +1,7 @@
-/** The passwords of 8 characters and more that lead every published list of leaked ones; shorter ones are refused anyway. */
+/**
+ * The passwords of 8 characters and more that lead every published list of leaked ones; shorter ones are refused
+ * anyway.
+ */
 export const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   `12345678 123456789 1234567890 12345678910 123123123 11111111 00000000 87654321 987654321 0987654321 88888888 66666666
   99999999 12341234 11223344 1122334455 123321123 147258369 159753456 789456123 741852963 1q2w3e4r 1q2w3e4r5t 1qaz2wsx

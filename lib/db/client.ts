@@ -76,6 +76,7 @@ async function connect(): Promise<Db> {
   const { mongoUri } = env()
   if (mongoUri === undefined)
     throw new AppError('not_configured', 'No database is configured: set MONGO_URI.')
+  const name = databaseNameOf(mongoUri)
   const client = createClient(mongoUri)
   try {
     await client.connect()
@@ -87,7 +88,7 @@ async function connect(): Promise<Db> {
   onHeartbeatHung(client, () => void closeDatabase().catch(() => {}))
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
-  return client.db(databaseNameOf(mongoUri))
+  return client.db(name)
 }
 
 /** Hides the driver's message for a URI that it cannot read: it quotes the URI with its password. */
@@ -109,8 +110,17 @@ function unreadable(): ConfigurationError {
  * @throws {ConfigurationError} where no database can have the name: it may be part of a password.
  */
 export function databaseNameOf(uri: string): string {
-  const [, name] = /^[^:]+:\/\/[^/?]+\/([^?]+)/.exec(uri) ?? []
-  const decoded = name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name)
-  if (IN_NO_NAME.test(decoded)) throw unreadable()
-  return decoded
+  const [, encoded = DEFAULT_DATABASE] = /^[^:]+:\/\/[^/?]+\/([^?]+)/.exec(uri) ?? []
+  const name = decoded(encoded)
+  if (name === undefined || IN_NO_NAME.test(name)) throw unreadable()
+  return name
+}
+
+/** Undefined for a percent sign that encodes nothing. */
+function decoded(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return undefined
+  }
 }

@@ -1,6 +1,12 @@
 import type { MongoClient } from 'mongodb'
 
 /**
+ * For an answer that came while the process was suspended, as idle function instances and sleeping machines are: when
+ * it goes on, timers that are due run before anything is read.
+ */
+const GRACE_MS = 1_000
+
+/**
  * Calls back when the driver hangs in asking a server whether it is there: such a client never finds the server again.
  *
  * The driver (7.9.0) waits for ever where it writes to a socket that is destroyed and not yet reported as closed, as
@@ -18,10 +24,14 @@ export function onHeartbeatHung(client: MongoClient, callback: () => void): void
     timers.delete(address)
   }
 
-  client.on('serverHeartbeatStarted', ({ connectionId: address }) => {
+  function waitFor(address: string, milliseconds: number, then: () => void): void {
     ended(address)
-    timers.set(address, setTimeout(callback, longestMs).unref())
-  })
+    timers.set(address, setTimeout(then, milliseconds).unref())
+  }
+
+  client.on('serverHeartbeatStarted', ({ connectionId: address }) =>
+    waitFor(address, longestMs, () => waitFor(address, GRACE_MS, callback)),
+  )
   client.on('serverHeartbeatSucceeded', ({ connectionId: address }) => ended(address))
   client.on('serverHeartbeatFailed', ({ connectionId: address }) => ended(address))
   client.on('serverClosed', ({ address }) => ended(address))

@@ -29,6 +29,7 @@ export interface Ground {
 export interface Claim {
   /** @throws {Error} when another restore has begun meanwhile. */
   assertMine(): Promise<void>
+  /** @throws {Error} when another restore has begun meanwhile: what is there now is its. */
   finish(): Promise<void>
 }
 
@@ -67,14 +68,18 @@ export async function claim(
   await markers(db).replaceOne({ _id: ID }, marker, { upsert: true })
   return {
     async assertMine() {
-      if (await markers(db).findOne({ _id: ID, run })) return
-      throw new Error('another restore has begun to write into the same database: this one stops')
+      if (!(await markers(db).findOne({ _id: ID, run }))) throw overtaken()
     },
     async finish() {
-      await markers(db).deleteOne({ _id: ID, run })
+      const { deletedCount } = await markers(db).deleteOne({ _id: ID, run })
+      if (deletedCount === 0) throw overtaken()
       await db.dropCollection(UNFINISHED)
     },
   }
+}
+
+function overtaken(): Error {
+  return new Error('another restore has begun to write into the same database: this one stops')
 }
 
 /** @throws {UsageError} for a database that a restore has left half written. */

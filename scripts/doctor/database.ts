@@ -12,7 +12,10 @@ const TIMEOUT_MS = 30_000
 const PINGS = 11
 const SLOW_MS = 50
 
-/** The oldest release that MongoDB maintains, and the first that has what we ask for. Source: MongoDB's life cycle policy. */
+/**
+ * The oldest release that MongoDB maintains, and the first that has what we ask for. Source: MongoDB's life cycle
+ * policy.
+ */
 const MAINTAINED = 7
 const REQUIRED = 4.4
 

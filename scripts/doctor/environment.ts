@@ -10,10 +10,16 @@ const ADDRESSES = ['MONGO_URI', 'MONGODB_URI', 'SMTP_URL', 'APP_URL', 'APP_ORIGI
 
 const HAS_ITS_OWN_LINE = /^(STRIPE_|SMTP_URL )/
 
+/** What `npm run dev` makes where it is not set; without a deployment's database nothing but that needs it. */
+const MADE_BY_DEV = /^(ADMIN_TOKEN|CRON_SECRET|AUTH_SECRET) is not set/
+
 /** What the environment says of itself: that it is valid, and what it lacks. */
 export function checkEnvironment(current: Env, variables: Variables): Check[] {
   const copied = ADDRESSES.filter(name => EXAMPLE.test(variables[name] ?? ''))
-  const others = configurationWarnings(current).filter(sentence => !HAS_ITS_OWN_LINE.test(sentence))
+  const isDeployments = current.production || current.mongoUri !== undefined
+  const others = configurationWarnings(current).filter(
+    sentence => !HAS_ITS_OWN_LINE.test(sentence) && (isDeployments || !MADE_BY_DEV.test(sentence)),
+  )
   const lacking = others.map(sentence => {
     const [, what = sentence, consequence = ''] = /^([^:]*): (.*)$/s.exec(sentence) ?? []
     return warning('environment', what, `${consequence} .env.example explains it`.trim())

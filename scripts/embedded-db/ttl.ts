@@ -1,7 +1,9 @@
 import { descending, type Interval, rangeOf } from './intervals.js'
 import type { Store } from './store.js'
 
-/** Removes what TTL indexes say is over: where the least of a document's dates is further back than the index allows. */
+/**
+ * Removes what TTL indexes say is over: where the least of a document's dates is further back than the index allows.
+ */
 export function removeExpired(store: Store, now: Date): number {
   let removed = 0
   for (const collection of store.collections()) {

@@ -57,7 +57,9 @@ export async function checkFile(
   }
 }
 
-/** @throws {Error} where the old system is still writing: what is imported would be neither its past nor its present. */
+/**
+ * @throws {Error} where the old system is still writing: what is imported would be neither its past nor its present.
+ */
 export async function assertUnchanged({ path, sizeBytes, modifiedMs }: SourceFile): Promise<void> {
   const { size, mtimeMs } = await stat(path)
   if (size !== sizeBytes || mtimeMs !== modifiedMs)

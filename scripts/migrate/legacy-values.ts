@@ -19,18 +19,26 @@ export function stableId(...identity: readonly unknown[]): ObjectId {
 
 const Time = z.iso.datetime({ offset: true, local: true })
 const Day = z.iso.date()
-// Of the years 2001 to 2286: what is below is seconds, or no time at all.
+// Numbers of the years 2001 to 2286: what is below is seconds, or no time at all.
 const EARLIEST_MS = 1_000_000_000_000
 const LATEST_MS = 10_000_000_000_000
 
-/** A time as old writers left it: ISO 8601 (UTC where it names no zone), or milliseconds since the epoch. */
+/**
+ * A time as old writers left it: ISO 8601 (UTC where it names no zone), or milliseconds since the epoch. Lists begin at
+ * the epoch: texts of before, or of the far future, stand for no time or for ever.
+ */
 export function readTime(value: unknown): Date | undefined {
   if (typeof value === 'number')
     return value >= EARLIEST_MS && value < LATEST_MS ? new Date(value) : undefined
   if (typeof value !== 'string') return undefined
-  if (Day.safeParse(value).success) return new Date(value)
-  if (!Time.safeParse(value).success) return undefined
-  return new Date(/(?:Z|[+-]\d\d:?\d\d)$/.test(value) ? value : `${value}Z`)
+  const time = readIsoTime(value)
+  return time && time.getTime() >= 0 && time.getTime() < LATEST_MS ? time : undefined
+}
+
+function readIsoTime(text: string): Date | undefined {
+  if (Day.safeParse(text).success) return new Date(text)
+  if (!Time.safeParse(text).success) return undefined
+  return new Date(/(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)
 }
 
 /**

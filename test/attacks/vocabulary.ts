@@ -8,8 +8,8 @@ export type Vocabulary = Readonly<Record<string, readonly unknown[]>>
  * first of all what is worth most; then whatever lets the route go through (a free number, the attacker's own
  * password). Enumerations, constants and booleans need no entry: their schema says what there is.
  *
- * A route with a name that is not here fails `idor.long.test.ts`: add what the victim has of it, and have `party.ts` store
- * it if it is something new.
+ * A route with a name that is not here fails `idor.long.test.ts`: add what the victim has of it, and have `party.ts`
+ * store it if it is something new.
  */
 export function vocabularyOf({ victim, attacker, freeNumber, mailed }: World): Vocabulary {
   const { userId } = victim

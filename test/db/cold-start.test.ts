@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { allCollections } from '../../lib/domain/registry.js'
+import { withDatabaseName } from '../../scripts/support/database-uri.js'
 import { testDatabase } from '../support/database.js'
 import { adminToken, call } from '../support/request.js'
 import { type Deployment, deploy, observeClients } from './deployment.js'
@@ -170,5 +171,16 @@ describe('a deployment without a database', () => {
     expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
     expect(String(log.mock.lastCall)).toContain('MONGO_URI')
     expect(String(log.mock.calls)).not.toContain('hunter2')
+  })
+
+  it('connects to no server for a URI whose database has an impossible name', async () => {
+    vi.spyOn(console, 'error').mockReturnValue()
+    const observed = observeClients()
+    deployment = await deploy({ MONGO_URI: withDatabaseName(testDatabase().uri, 'lead.line') })
+
+    const refused = await call(deployment.leads, 'POST', '/api/leads', { body: { phone: '9811100000' } })
+
+    expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+    expect(observed.clients).toEqual([])
   })
 })

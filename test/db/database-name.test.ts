@@ -9,9 +9,10 @@ it.each([
   expect(databaseNameOf(uri)).toBe(name)
 })
 
-it.each(['mongodb://asha:pass@word/secret@db.example', 'mongodb://asha:pass@word/secret@db.example/prod'])(
-  'what follows a slash in a password is no name, and not repeated: %s',
-  uri => {
-    expect(() => databaseNameOf(uri)).toThrow(/^The environment is not valid: MONGO_URI is not [a-z ]+$/)
-  },
-)
+it.each([
+  'mongodb://asha:pass@word/secret@db.example',
+  'mongodb://asha:pass@word/secret@db.example/prod',
+  'mongodb://asha:pass/100%secret@db.example/prod',
+])('what follows a slash in a password is no name, and not repeated: %s', uri => {
+  expect(() => databaseNameOf(uri)).toThrow(/^The environment is not valid: MONGO_URI is not [a-z ]+$/)
+})

@@ -41,6 +41,24 @@ it('a client that is idle keeps being used', async () => {
   expect(clients).toHaveLength(1)
 })
 
+it('a client keeps being used whose process was suspended while a heartbeat was on its way', async () => {
+  const { clients } = observeClients()
+  deployment = await deploy({ MONGO_URI: proxy.uri })
+  expect(await captureStatus()).toBe(201)
+  const [client] = clients as [MongoClient]
+
+  await new Promise<void>(resolve => {
+    client.once('serverHeartbeatStarted', () => {
+      // As for a suspended process, time passes and nothing happens.
+      setImmediate(() => resolve(void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 9_000)))
+    })
+  })
+  await new Promise(resolve => setTimeout(resolve, 2_000))
+
+  expect(await captureStatus()).toBe(201)
+  expect(clients).toHaveLength(1)
+})
+
 async function captureStatus(): Promise<number> {
   const body = { microsite: 'site', phone: '9811100000' }
   return (await call(deployment.leads, 'POST', '/api/leads', { body })).status

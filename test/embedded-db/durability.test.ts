@@ -1,7 +1,8 @@
-import { appendFile, cp, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, cp, type FileHandle, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Collection, Decimal128, Double, Long, MongoClient } from 'mongodb'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Journal } from '../../scripts/embedded-db/durable/journal.js'
 import { type EmbeddedDbOptions, startEmbeddedDb } from '../../scripts/embedded-db/index.js'
 import { dataDirectory } from './support/data-directory.js'
 
@@ -250,6 +251,31 @@ describe('compaction', () => {
     // A torn end before a journal that holds changes is damage.
     await writeFile(path, torn)
     await expect(startEmbeddedDb({ directory })).rejects.toThrow('journal-0 is damaged')
+  })
+
+  it('is given up where a write was undone that it has seen', async () => {
+    const unwritable = {
+      write: () => Promise.reject(new Error('ENOSPC: no space left on device, write')),
+      truncate: async () => {},
+    } as unknown as FileHandle
+    let isUndone = false
+    let close = () => {}
+    const old = { close: () => new Promise<void>(resolve => (close = resolve)) } as unknown as FileHandle
+    const journal = new Journal(old, 0)
+    journal.append([Buffer.from('a write')], () => {
+      isUndone = true
+    })
+    let hasSeenIt = false
+    const captured = journal.continueIn(unwritable, () => {
+      hasSeenIt = !isUndone
+    })
+    const isGivenUp = expect(captured).rejects.toThrow('ENOSPC')
+
+    await vi.waitFor(() => expect(isUndone).toBe(true))
+    close()
+
+    expect(hasSeenIt).toBe(true)
+    await isGivenUp
   })
 
   it('refuses a snapshot that is not whole', async () => {

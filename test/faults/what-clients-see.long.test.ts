@@ -27,7 +27,9 @@ interface Fault {
   /** Whether the instance has asked the database before. */
   isWarm: boolean
   way(): Promise<Way> | Way
-  /** Who gets what it asks for nevertheless, beside the widget's configuration; undefined where it depends on chance. */
+  /**
+   * Who gets what it asks for nevertheless, beside the widget's configuration; undefined where it depends on chance.
+   */
   served?: readonly Client[]
   /** Who is answered that a part of it failed. */
   told?: readonly Client[]

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
 import leadsRoute from '../../api/leads/index.js'
+import { createApiKey } from '../../lib/domain/accounts/api-keys.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { call } from '../support/request.js'
 import { createTestUser } from '../support/users.js'
@@ -74,4 +77,25 @@ it('stores the limits that were asked for', PATIENCE, async () => {
     },
   ])
   expect(unknown).toMatchObject({ code: 1, told: expect.stringContaining('npm run api-key --: ') })
+})
+
+it('lists a key on one line, whatever its owner has named it', PATIENCE, async () => {
+  const { user } = await createTestUser()
+  const name = 'mine\n000000000000000000000000\tllk_forged…\tin force\u001b[2J'
+  const { apiKey } = await createApiKey({ name, scopes: ['leads:read'] }, user._id, new Date())
+
+  const { output } = await runScript('api-key', ['list'])
+
+  expect(output.trimEnd().split('\n')).toHaveLength(1)
+  expect(output.split('\t')).toHaveLength(6)
+  expect(output).toMatch(new RegExp(`^${apiKey.id}\t.*\tmine 0{24} llk_forged… in force \\[2J\n$`))
+})
+
+it('the README keeps a key in a file without the lines that npm prints before it', () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+
+  const kept = readme.split('\n').filter(line => /npm run .* > /.test(line))
+
+  expect(kept.length).toBeGreaterThan(0)
+  for (const line of kept) expect(line).toMatch(/npm run -s /)
 })

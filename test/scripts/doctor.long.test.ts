@@ -169,6 +169,21 @@ describe('the environment', () => {
     expect(states(checkEnvironment(readEnv(variables), variables))).toContain(line)
   })
 
+  it('lacks no secret where npm run dev makes them, and does where the database is a deployment’s', () => {
+    const warned = (variables: Record<string, string>) =>
+      checkEnvironment(readEnv(variables), variables).flatMap(({ state, message }) =>
+        state === 'warning' ? [message] : [],
+      )
+
+    expect(warned({})).toEqual([])
+    expect(warned({ RATE_LIMIT_SCALE: '2' })).toEqual(['RATE_LIMIT_SCALE is set'])
+    expect(warned({ MONGO_URI: uri })).toEqual([
+      'ADMIN_TOKEN is not set',
+      'CRON_SECRET is not set',
+      'AUTH_SECRET is not set',
+    ])
+  })
+
   it('of production has links that lead somewhere, and sends mail', () => {
     const bare = readEnv(production)
     const whole = readEnv({ ...production, APP_URL: 'https://a.org', SMTP_URL: 'smtps://mail.a.org' })

@@ -136,7 +136,8 @@ function importViolations(source: SourceFile): Violation[] {
 function mayImport(layer: Layer, target: string): boolean {
   const targetLayer = layerOf(target)
   if (!targetLayer) return target.endsWith('.json')
-  // A route is a function of its own: what two routes share belongs below them. Another name of a route is no second one.
+  // A route is a function of its own: what two routes share belongs below them. Another name of a route is no second
+  // one.
   if (targetLayer === layer) return layer.name !== 'api' || ALIASED_ROUTES.has(target)
   return layer.imports.includes(targetLayer.name) || layer.importsFile === target
 }

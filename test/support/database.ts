@@ -73,9 +73,9 @@ export async function isDocumentDb(): Promise<boolean> {
 }
 
 /**
- * Options of a test whose first writes of one document come at once. How DocumentDB checks a unique index lets these wait
- * for each other in a circle, which it ends after a second and which may begin anew: of 300 rounds of four upserts one
- * or two go on for longer than any client repeats them.
+ * Options of a test whose first writes of one document come at once. How DocumentDB checks a unique index lets these
+ * wait for each other in a circle, which it ends after a second and which may begin anew: of 300 rounds of four
+ * upserts one or two go on for longer than any client repeats them.
  */
 export async function firstWritesAtOnce(): Promise<{ retry?: number; timeout?: number }> {
   return (await isDocumentDb()) ? { retry: 3, timeout: 120_000 } : {}

@@ -48,8 +48,8 @@ const OneTimeToken = z.object({ hash: z.string(), expiresAt: z.date() })
 type OneTimeTokenKind = 'verifyEmail' | 'resetPassword'
 
 /**
- * A mail that a change of an account owes its owner: written with the change, so that no crash between the two loses it,
- * and gone once the mail is in the outbox.
+ * A mail that a change of an account owes its owner: written with the change, so that no crash between the two loses
+ * it, and gone once the mail is in the outbox.
  */
 const OwedMail = z.object({ kind: z.enum(['verify-email', 'password-changed']), since: z.date() })
 export type OwedMail = z.infer<typeof OwedMail>

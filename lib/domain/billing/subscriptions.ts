@@ -21,7 +21,10 @@ export const Subscription = z.object({
   /** It runs to the end of its period and is not renewed. */
   cancelAtPeriodEnd: z.boolean().optional(),
   pastDueSince: z.date().optional(),
-  /** How often Stripe's state was written here: of two readings at once only one finds the revision that it began with. */
+  /**
+   * How often Stripe's state was written here: of two readings at once only one finds the revision that it began
+   * with.
+   */
   revision: z.number().int().optional(),
   /** When Stripe's state was last read. */
   readAt: z.date().optional(),

@@ -41,10 +41,10 @@ export async function followUpSoon(lead: Lead, network: string | undefined, now:
 }
 
 /**
- * What is left to do once a lead is stored and answered: quarantine it where it is part of a flood, link it to the first
- * one of its phone, count it. The lead carries `pending` until it is to be counted, so that a crash leaves nothing
- * undone but the count, which is mended when its day is recounted; every step may be repeated, and of any number that
- * follow up one lead exactly one counts it.
+ * What is left to do once a lead is stored and answered: quarantine it where it is part of a flood, link it to the
+ * first one of its phone, count it. The lead carries `pending` until it is to be counted, so that a crash leaves
+ * nothing undone but the count, which is mended when its day is recounted; every step may be repeated, and of any
+ * number that follow up one lead exactly one counts it.
  *
  * @param floods the floods that it is part of.
  * @throws {AppError} `unavailable` where all but the count is done.

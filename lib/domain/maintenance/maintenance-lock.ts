@@ -36,8 +36,8 @@ export interface Lock {
   next: string | undefined
   /** Whether it is held still: not after it could not be renewed for a minute. */
   isHeld(): boolean
-  /** Remembers the job that comes next, for the run after this one. */
-  moveTo(next: string): void
+  /** Notes the job that comes next, for the run after this one: a job may end the process that it runs in. */
+  moveTo(next: string): Promise<void>
   /** Releases it. */
   end(ok: boolean): Promise<void>
   /** Stops renewing: the lease keeps others out for a while yet, since a job may still be at work. */
@@ -82,8 +82,9 @@ export async function acquireLock(clock: () => Date): Promise<Lock | { runningSi
   return {
     next,
     isHeld: () => clock() < expiresAt,
-    moveTo(job) {
+    async moveTo(job) {
       next = job
+      await renew().catch(() => {})
     },
     async end(ok) {
       clearInterval(renewing)

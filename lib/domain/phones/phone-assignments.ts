@@ -7,8 +7,8 @@ import { REQUEST_LIFE_MS } from '../request-life.js'
 import { type PhoneNumber, phoneNumbers } from './phone-numbers.js'
 
 /**
- * How long a number that was won may be in no profile. Longer than its request can be at it: one that is given back late
- * harms nobody, and calls to one that is given back too early reach somebody else.
+ * How long a number that was won may be in no profile. Longer than its request can be at it: one that is given back
+ * late harms nobody, and calls to one that is given back too early reach somebody else.
  */
 const STRAY_AFTER_MS = 10 * REQUEST_LIFE_MS
 

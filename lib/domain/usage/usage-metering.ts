@@ -96,8 +96,8 @@ function meteringOf(periodId: string, { calls, seconds }: UsageEntry): Metering 
 }
 
 /**
- * What a changed period asks for beside. It is no part of the call, which is not refused for a mail that cannot be asked
- * for: what fails of it is done by the next call, or by maintenance.
+ * What a changed period asks for beside. It is no part of the call, which is not refused for a mail that cannot be
+ * asked for: what fails of it is done by the next call, or by maintenance.
  */
 async function follow(period: UsagePeriod, now: Date, background: Background | undefined): Promise<void> {
   if (!background) {

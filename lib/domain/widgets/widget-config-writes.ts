@@ -56,8 +56,8 @@ async function assertIsUser(ownerId: string): Promise<void> {
 }
 
 /**
- * The project of a change without an editor, whose pages alone may suggest it. Undefined where it is no suggestion and is
- * refused in any case: an old dashboard, on whatever site, has to read that its token has ended.
+ * The project of a change without an editor, whose pages alone may suggest it. Undefined where it is no suggestion
+ * and is refused in any case: an old dashboard, on whatever site, has to read that its token has ended.
  *
  * @throws {AppError} `unavailable` while the database is away.
  */

@@ -17,7 +17,10 @@ export interface Request {
 }
 
 export interface Command {
-  /** The fields it understands beside those that every command may carry; without them any, as a handshake may name what is new. */
+  /**
+   * The fields it understands beside those that every command may carry; without them any, as a handshake may name
+   * what is new.
+   */
   fields?: readonly string[]
   run: (request: Request) => object
 }

@@ -49,15 +49,23 @@ export class Journal {
 
   /**
    * Goes on in an empty file, at a moment when nothing is half written: calls back synchronously, and what waits at
-   * that moment or is appended from then on is in the new file.
+   * that moment or is appended from then on is in the new file. Fulfils when what waited is durable; rejects where it
+   * was undone.
    */
   async continueIn(file: FileHandle, atTheTurn: () => void): Promise<void> {
     const old = this.file
+    let settled = Promise.resolve()
     await new Promise<void>(done => {
-      this.turn = { file, atTheTurn, done }
+      const turned = () => {
+        atTheTurn()
+        // Asked for later it might be over, and forgotten.
+        settled = this.settled()
+      }
+      this.turn = { file, atTheTurn: turned, done }
       if (!this.isRunning) this.takeTurn()
     })
     await old.close()
+    await settled
   }
 
   /** Closes the file once what was appended is durable or undone. */
@@ -111,7 +119,8 @@ export class Journal {
       }
       await file.datasync()
     } catch (error) {
-      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it works.
+      // Else a restart could bring back what its writer has been told is undone. Nothing more is written until it
+      // works.
       await this.mend().catch(() => {})
       throw error
     }

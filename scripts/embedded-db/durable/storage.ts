@@ -35,7 +35,9 @@ export class Storage {
     private readonly compactAfterBytes: number,
   ) {}
 
-  /** Opens a directory, made if need be, and brings back what was acknowledged. Throws where it is in use or damaged. */
+  /**
+   * Opens a directory, made if need be, and brings back what was acknowledged. Throws where it is in use or damaged.
+   */
   static async open({
     directory,
     compactAfterBytes = COMPACT_AFTER_BYTES,
@@ -102,12 +104,11 @@ export class Storage {
     const generation = this.generation + 1
     const file = await createJournal(this.directory, generation)
     let captured: ReturnType<typeof capture> = []
+    // What was captured but not yet durable must not outlive its being undone: that is a failure of this.
     await this.journal.continueIn(file, () => {
       this.generation = generation
       captured = capture(this.store)
     })
-    // What was captured but not yet durable must not outlive its being undone.
-    await this.journal.settled()
     const path = join(this.directory, `snapshot-${generation}`)
     try {
       this.snapshotBytes = await writeSnapshot(`${path}.tmp`, captured)

@@ -152,6 +152,17 @@ describe('of several at once', () => {
     expect(order).toEqual(['b', 'a'])
   })
 
+  it('the next one begins behind the job that killed a run', async () => {
+    let noted: string | undefined
+    const fatal = job('b', async () => {
+      noted = (await findMaintenanceLock())?.next
+    })
+
+    await run([job('a'), fatal, job('c')])
+
+    expect(noted).toBe('c')
+  })
+
   it('the one that lost its lock does not take it from who has it', async () => {
     const locks = await maintenanceLocks.open()
     const other = new ObjectId()

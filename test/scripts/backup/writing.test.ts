@@ -50,6 +50,20 @@ it('stops when another restore has begun in the same database', async () => {
   expect(await survey(db)).toMatchObject({ half: [], halfStartedAt: undefined, occupied: [] })
 })
 
+it('does not end as finished when another restore has begun meanwhile, which goes on', async () => {
+  const { db } = await emptyTestPlace()
+  const first = await begin(db)
+  await writeCollections(db, [sourceOf([{ _id: 1 }])], { claim: first, signal, written: () => {} })
+  const second = await begin(db)
+
+  await expect(first.finish()).rejects.toThrow('another restore has begun')
+
+  await writeCollections(db, [sourceOf([{ _id: 1 }])], { claim: second, signal, written: () => {} })
+  expect(await survey(db)).toMatchObject({ half: ['leads'], halfStartedAt: now, occupied: [] })
+  await second.finish()
+  expect(await survey(db)).toMatchObject({ half: [], halfStartedAt: undefined, occupied: ['leads'] })
+})
+
 it('leaves alone what a client wrote into an empty collection at that moment', async () => {
   const { db } = await emptyTestPlace()
   await db.collection('leads').createIndex({ phone: 1 }, { unique: true })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Collection } from 'mongodb'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import leadsRoute from '../../../api/leads/index.js'
 import { headKeyOf, linkToHead } from '../../../lib/domain/leads/lead-follow-up.js'
 import { findFiles } from '../../../scripts/migrate/check-files.js'
 import { importAll } from '../../../scripts/migrate/import-all.js'
@@ -10,6 +11,7 @@ import { rollBack } from '../../../scripts/migrate/roll-back.js'
 import { verifyFile } from '../../../scripts/migrate/verify-rows.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { storedLead } from '../../support/fixtures/leads.js'
+import { adminToken, call } from '../../support/request.js'
 
 const AT = '2025-09-01T10:00:00.000Z'
 
@@ -53,6 +55,23 @@ async function importFiles(lists: Record<string, unknown[]>, apply = true) {
   for (const file of files) verified.push(await verifyFile(file, { signal, progress, differences: [] }))
   return { ...imported, verified }
 }
+
+it('leads are in the lists page by page, whatever the old store has for their time', async () => {
+  const times = ['0001-01-01T00:00:00Z', AT, '9999-12-31T23:59:59Z']
+  const { tallies } = await importFiles({ leads: times.map((createdAt, id) => ({ id, createdAt })) })
+  expect(tallies.leads).toMatchObject({ written: 3 })
+
+  const listed: unknown[] = []
+  for (let query = '?limit=1'; ; ) {
+    const { status, body } = await call(leadsRoute, 'GET', `/api/leads${query}`, { token: adminToken() })
+    expect(status).toBe(200)
+    const { items, nextCursor } = body as { items: unknown[]; nextCursor: string | null }
+    listed.push(...items)
+    if (nextCursor === null) break
+    query = `?limit=1&cursor=${nextCursor}`
+  }
+  expect(listed).toHaveLength(3)
+})
 
 it('events that have expired since they were imported are not imported and counted again', async () => {
   const event = (id: string, createdAt: string) => ({ id, type: 'chat_shown', projectId: 'p', createdAt })

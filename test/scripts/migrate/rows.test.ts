@@ -128,6 +128,10 @@ it.each([
   ['2025-09-01T10:00:00', AT],
   ['2025-09-01T15:30:00+05:30', AT],
   [Date.parse(AT), AT],
+  ['1970-01-01T00:00:00.000Z', '1970-01-01T00:00:00.000Z'],
+  // What languages and databases write for no time, and for ever.
+  ['0001-01-01T00:00:00Z', undefined],
+  ['9999-12-31', undefined],
   ['yesterday', undefined],
   ['5', undefined],
   [5, undefined],
