@@ -10,7 +10,14 @@ import { UserId } from '../ids.js'
 import { InventoryNumber } from '../phones/phone-numbers.js'
 import { isUnlimited, type PlanLimits, plans } from '../usage/plans.js'
 import { LimitReason, limitReached } from '../usage/usage.js'
-import { ENTRY_LIFE_MS, entryKey, isUnused, type UsageEntry } from '../usage/usage-entries.js'
+import {
+  ENTRY_LIFE_MS,
+  entryKey,
+  isSilent,
+  isSilentFromStart,
+  isUnused,
+  type UsageEntry,
+} from '../usage/usage-entries.js'
 import {
   changeEntry,
   ensurePeriod,
@@ -19,6 +26,7 @@ import {
   usagePeriodId,
   usagePeriods,
 } from '../usage/usage-periods.js'
+import { sweepPeriod } from '../usage/usage-settlement.js'
 import { findCalls } from './metered-calls.js'
 
 /** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
@@ -135,7 +143,12 @@ async function reserve(
       if (renewed) return share(renewed, key, limits, now)
     } else if (current) {
       const room = findRoom(current, limits, now)
-      if (typeof room === 'string') return room
+      if (typeof room === 'string') {
+        // Where every call is refused, none comes by that settles them.
+        if (!hasSilent(current, now)) return room
+        await sweepPeriod(_id, now)
+        continue
+      }
       const change = {
         period: _id,
         key,
@@ -197,11 +210,18 @@ function findRoom(period: UsagePeriod, limits: PlanLimits, now: Date): Room | Li
   }
 }
 
+/** Whether a sweep would find calls that fell silent and count as none; not while another one is at it. */
+function hasSilent({ open, sweepAt }: UsagePeriod, now: Date): boolean {
+  const isDue = sweepAt !== undefined && sweepAt <= now
+  return isDue && Object.values(open).some(entry => isSilentFromStart(entry, now))
+}
+
 /** An equal share of the seconds that are left, among the calls that are going on or about to, this one included. */
 function share(period: UsagePeriod | undefined, key: string, { minutes }: PlanLimits, now: Date): number {
   if (minutes === null) return LONGEST_CALL_SECONDS
   const others = Object.entries(period?.open ?? {}).filter(
-    ([other, entry]) => other !== key && entry.state !== 'final' && !isUnused(entry, now),
+    ([other, entry]) =>
+      other !== key && entry.state !== 'final' && !isUnused(entry, now) && !isSilent(entry, now),
   )
   const left = Math.max(0, minutes * 60 - (period?.seconds ?? 0))
   return Math.min(LONGEST_CALL_SECONDS, Math.ceil(left / (others.length + 1)))
