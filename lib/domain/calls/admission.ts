@@ -27,7 +27,7 @@ import {
   usagePeriods,
 } from '../usage/usage-periods.js'
 import { sweepPeriod } from '../usage/usage-settlement.js'
-import { findCalls } from './metered-calls.js'
+import { findCalls, findUserOfCall } from './metered-calls.js'
 
 /** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
 const LONGEST_CALL_SECONDS = 4 * 60 * 60
@@ -87,17 +87,27 @@ export async function admitCall(scope: DataScope, input: AdmitCallInput, now: Da
 /** What an admission needs of a profile: what it knows of the business may be long. */
 const PROFILE = { projection: { userId: 1, preferences: 1, subscription: 1 } }
 
-/** Whose call it is, whether or not that user is active: the number is its profile's, and an id needs none. */
+/**
+ * Whose call it is, whether or not that user is active: one that goes on is whose it was posted as, else the number is
+ * its profile's, and an id needs none.
+ */
 async function findCallee(
   { ownerIds }: DataScope,
-  { to, userId }: AdmitCallInput,
+  { to = '', userId, sessionId }: AdmitCallInput,
 ): Promise<{ userId: ObjectId; profile: UserProfile | null }> {
   const given = userId === undefined ? undefined : new ObjectId(userId)
-  const which = given ? { userId: given } : { assignedPhoneNumber: to ?? '' }
-  const profile = await (await userProfiles.open()).findOne(which, PROFILE)
-  const id = given ?? profile?.userId
+  const [found, taker] = await Promise.all([
+    findProfile(given ? { userId: given } : { assignedPhoneNumber: to }),
+    given ? undefined : findUserOfCall(sessionId, to),
+  ])
+  const id = given ?? taker ?? found?.userId
   if (!id || (ownerIds && !ownerIds.some(owner => owner.equals(id)))) throw nobody()
-  return { userId: id, profile }
+  const isTheirs = given || found?.userId.equals(id)
+  return { userId: id, profile: isTheirs ? found : await findProfile({ userId: id }) }
+}
+
+async function findProfile(which: Filter<UserProfile>): Promise<UserProfile | null> {
+  return (await userProfiles.open()).findOne(which, PROFILE)
 }
 
 async function requireActive(userId: ObjectId): Promise<void> {
