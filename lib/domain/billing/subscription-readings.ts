@@ -130,7 +130,7 @@ function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
     currentPeriodEnd: endsAt ?? periodEnd,
     cancelAtPeriodEnd: status !== 'cancelled' && endsAt !== undefined,
   }
-  const pastDueSince = reading.openSince ?? next.currentPeriodStart
+  const pastDueSince = reading.unpaidSince ?? next.currentPeriodStart
   return {
     fields: Object.fromEntries([
       ...Object.entries(next).map(([name, value]) => [`subscription.${name}`, value]),

@@ -243,6 +243,37 @@ describe('what Stripe says of a subscription', () => {
     ])
   })
 
+  it('gives no plan for an invoice that was given up, month after month, until a later one is paid', async () => {
+    const { user, subscription, events } = await subscribe('premium')
+    for (const event of events) await api.deliver(event)
+    /** A payment that failed; what becomes of its invoice once nobody tries any more. */
+    const fail = (status: string): Date => {
+      stripe.renew(subscription, false)
+      const invoice = [...stripe.invoices.values()].at(-1)
+      if (invoice) invoice.status = status
+      return date(stripe.now)
+    }
+    const planNow = async () => {
+      await api.deliver(stripe.event('customer.subscription.updated', subscription))
+      return entitlementAt(await storedOf(user), date(stripe.now + 60)).plan
+    }
+
+    const givenUpAt = fail('uncollectible')
+    subscription.status = 'unpaid'
+    expect(await planNow()).toBe('premium')
+    fail('draft')
+    subscription.status = 'unpaid'
+    expect(await planNow()).toBe('free')
+    expect(await stateOf(user)).toMatchObject({ status: 'past_due', pastDueSince: givenUpAt })
+
+    stripe.renew(subscription, true)
+    subscription.status = 'active'
+    expect(await planNow()).toBe('premium')
+    const failedAt = fail('open')
+    expect(await planNow()).toBe('premium')
+    expect(await stateOf(user)).toMatchObject({ status: 'past_due', pastDueSince: failedAt })
+  })
+
   it('may be that it ends on a day within its period', async () => {
     const { user, subscription } = await subscribe('basic')
     subscription.cancel_at = endOfPeriod(subscription) - 60
