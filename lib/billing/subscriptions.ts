@@ -84,7 +84,10 @@ async function findUnpaidSince(subscription: string): Promise<Date | undefined> 
   const sinceThen = lastPaid === -1 ? data : data.slice(0, lastPaid)
   const givenUp = sinceThen.filter(({ status }) => status === 'uncollectible')
   const unpaid = [...data.filter(({ status }) => status === 'open'), ...givenUp]
-  const since = unpaid.map(invoice => invoice.status_transitions.finalized_at ?? invoice.created)
+  // One that is charged automatically is due at once and has no date for it.
+  const since = unpaid.map(
+    ({ due_date, status_transitions, created }) => due_date ?? status_transitions.finalized_at ?? created,
+  )
   return since.length > 0 ? toDate(Math.min(...since)) : undefined
 }
 

@@ -274,6 +274,24 @@ describe('what Stripe says of a subscription', () => {
     expect(await stateOf(user)).toMatchObject({ status: 'past_due', pastDueSince: failedAt })
   })
 
+  it('keeps the plan for seven days after an invoice was due that is paid by hand', async () => {
+    const { user, subscription, events } = await subscribe('enterprise')
+    for (const event of events) await api.deliver(event)
+    stripe.renew(subscription, false)
+    const dueAt = stripe.now + 20 * 24 * 60 * 60
+    Object.assign([...stripe.invoices.values()].at(-1) ?? {}, { due_date: dueAt })
+    stripe.now = dueAt
+
+    await api.deliver(stripe.event('customer.subscription.updated', subscription))
+
+    const stored = await storedOf(user)
+    expect(stored).toMatchObject({ status: 'past_due', pastDueSince: date(dueAt) })
+    const plans = [7 * 24 * 60 * 60 - 1, 7 * 24 * 60 * 60].map(
+      seconds => entitlementAt(stored, date(dueAt + seconds)).plan,
+    )
+    expect(plans).toEqual(['enterprise', 'free'])
+  })
+
   it('may be that it ends on a day within its period', async () => {
     const { user, subscription } = await subscribe('basic')
     subscription.cancel_at = endOfPeriod(subscription) - 60
