@@ -329,6 +329,21 @@ describe('what Stripe says of a subscription', () => {
     expect(await stateOf(user)).toMatchObject({ plan: 'basic', stripeSubscriptionId: second.id })
   })
 
+  it('is of the one that was paid the longest where all are over', async () => {
+    const { user, subscription } = await subscribe('premium')
+    const [item] = subscription.items.data
+    if (item) item.current_period_end = item.current_period_start + 365 * 24 * 60 * 60
+    stripe.end(subscription, stripe.now + 60)
+    const second = stripe.subscribe(subscription.customer, PRICES.basic, { created: stripe.now + 60 })
+    const [, failed] = stripe.renew(second, false)
+    const [ended] = stripe.end(second, stripe.now + 60, 'payment_failed')
+
+    for (const event of [failed, ended]) if (event) await api.deliver(event)
+
+    expect(await stateOf(user)).toMatchObject({ plan: 'premium', stripeSubscriptionId: subscription.id })
+    expect(entitlementAt(await storedOf(user), date(stripe.now + 60)).plan).toBe('premium')
+  })
+
   it('ends with a customer that was deleted there', async () => {
     const { user, subscription, events } = await subscribe('premium')
     for (const event of events) await api.deliver(event)
