@@ -15,8 +15,8 @@ export interface SubscriptionReading {
   /** Whether its last invoice is. */
   isPaid: boolean
   isDisputed: boolean
-  /** Since when its oldest open invoice is due; only where a payment failed. */
-  openSince: Date | undefined
+  /** Since when its oldest invoice is due that nobody paid; only where a payment failed. */
+  unpaidSince: Date | undefined
 }
 
 /**
@@ -68,7 +68,7 @@ async function read(subscription: Stripe.Subscription): Promise<SubscriptionRead
     endedAt: ended_at === null ? undefined : toDate(ended_at),
     isPaid: typeof latest_invoice === 'object' && latest_invoice?.status === 'paid',
     isDisputed: cancellation_details?.reason === 'payment_disputed',
-    openSince: status === 'past_due' || status === 'unpaid' ? await findOpenSince(id) : undefined,
+    unpaidSince: status === 'past_due' || status === 'unpaid' ? await findUnpaidSince(id) : undefined,
   }
 }
 
@@ -76,9 +76,18 @@ function cancelAtOf({ cancel_at, cancel_at_period_end, items }: Stripe.Subscript
   return cancel_at ?? (cancel_at_period_end ? items.data[0]?.current_period_end : undefined)
 }
 
-async function findOpenSince(subscription: string): Promise<Date | undefined> {
-  const open = await ask(client => client.invoices.list({ subscription, status: 'open', limit: 100 }))
-  const since = open.data.map(invoice => invoice.status_transitions.finalized_at ?? invoice.created)
+/** Of the invoices that are open, or were given up as uncollectible and none after them paid. */
+async function findUnpaidSince(subscription: string): Promise<Date | undefined> {
+  // Newest first.
+  const { data } = await ask(client => client.invoices.list({ subscription, limit: 100 }))
+  const lastPaid = data.findIndex(({ status }) => status === 'paid')
+  const sinceThen = lastPaid === -1 ? data : data.slice(0, lastPaid)
+  const givenUp = sinceThen.filter(({ status }) => status === 'uncollectible')
+  const unpaid = [...data.filter(({ status }) => status === 'open'), ...givenUp]
+  // One that is charged automatically is due at once and has no date for it.
+  const since = unpaid.map(
+    ({ due_date, status_transitions, created }) => due_date ?? status_transitions.finalized_at ?? created,
+  )
   return since.length > 0 ? toDate(Math.min(...since)) : undefined
 }
 

@@ -269,10 +269,7 @@ export class StripeServer {
       case 'GET subscriptions id':
         return this.#withInvoice(this.#found(this.subscriptions, id, 'id'))
       case 'GET invoices':
-        return this.#list(
-          this.invoices,
-          ({ subscription, status }) => subscription === params.subscription && status === params.status,
-        )
+        return this.#list(this.invoices, ({ subscription }) => subscription === params.subscription)
       case 'POST sessions':
         return this.#createSession(params)
       case 'GET sessions id':

@@ -82,9 +82,16 @@ const order = [...statuses.keys(), 'incomplete']
 function byWeight(a: SubscriptionReading, b: SubscriptionReading): number {
   return (
     order.indexOf(a.status) - order.indexOf(b.status) ||
+    lastsUntil(b) - lastsUntil(a) ||
     b.createdAt.getTime() - a.createdAt.getTime() ||
     a.id.localeCompare(b.id)
   )
+}
+
+/** Until when one that is over was paid for; of those that go on none comes before another for that. */
+function lastsUntil(reading: SubscriptionReading): number {
+  const endsAt = reading.status === 'canceled' ? endOf(reading, periodEndOf(reading)) : undefined
+  return endsAt?.getTime() ?? 0
 }
 
 /** Whether a profile is to say what a subscription is. One that is over ends no plan that an operator gave since. */
@@ -115,9 +122,9 @@ interface Change {
 }
 
 function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
-  const known = reading.items.find(({ priceId }) => planOf(priceId) !== undefined)
+  const known = knownItemOf(reading)
   const item = known ?? reading.items[0]
-  const periodEnd = item?.currentPeriodEnd ?? reading.endedAt ?? reading.createdAt
+  const periodEnd = periodEndOf(reading)
   const status = statuses.get(reading.status)
   const endsAt = endOf(reading, periodEnd)
   const isFromBefore = stored.stripeSubscriptionId && stored.stripeSubscriptionId !== reading.id
@@ -130,7 +137,7 @@ function changeTo(reading: SubscriptionReading, stored: Subscription): Change {
     currentPeriodEnd: endsAt ?? periodEnd,
     cancelAtPeriodEnd: status !== 'cancelled' && endsAt !== undefined,
   }
-  const pastDueSince = reading.openSince ?? next.currentPeriodStart
+  const pastDueSince = reading.unpaidSince ?? next.currentPeriodStart
   return {
     fields: Object.fromEntries([
       ...Object.entries(next).map(([name, value]) => [`subscription.${name}`, value]),
@@ -165,6 +172,15 @@ function changeWithout(
     gone: { 'subscription.pastDueSince': '' },
     remarks: [`${customerId} does not have ${stripeSubscriptionId}: it counts as cancelled.`],
   }
+}
+
+function knownItemOf({ items }: SubscriptionReading): SubscriptionReading['items'][number] | undefined {
+  return items.find(({ priceId }) => planOf(priceId) !== undefined)
+}
+
+function periodEndOf(reading: SubscriptionReading): Date {
+  const { items, endedAt, createdAt } = reading
+  return (knownItemOf(reading) ?? items[0])?.currentPeriodEnd ?? endedAt ?? createdAt
 }
 
 function planOf(priceId: string): PlanName | undefined {

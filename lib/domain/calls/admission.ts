@@ -10,7 +10,14 @@ import { UserId } from '../ids.js'
 import { InventoryNumber } from '../phones/phone-numbers.js'
 import { isUnlimited, type PlanLimits, plans } from '../usage/plans.js'
 import { LimitReason, limitReached } from '../usage/usage.js'
-import { ENTRY_LIFE_MS, entryKey, isUnused, type UsageEntry } from '../usage/usage-entries.js'
+import {
+  ENTRY_LIFE_MS,
+  entryKey,
+  isSilent,
+  isSilentFromStart,
+  isUnused,
+  type UsageEntry,
+} from '../usage/usage-entries.js'
 import {
   changeEntry,
   ensurePeriod,
@@ -19,7 +26,8 @@ import {
   usagePeriodId,
   usagePeriods,
 } from '../usage/usage-periods.js'
-import { findCalls } from './metered-calls.js'
+import { sweepPeriod } from '../usage/usage-settlement.js'
+import { findCalls, findUserOfCall } from './metered-calls.js'
 
 /** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
 const LONGEST_CALL_SECONDS = 4 * 60 * 60
@@ -79,17 +87,27 @@ export async function admitCall(scope: DataScope, input: AdmitCallInput, now: Da
 /** What an admission needs of a profile: what it knows of the business may be long. */
 const PROFILE = { projection: { userId: 1, preferences: 1, subscription: 1 } }
 
-/** Whose call it is, whether or not that user is active: the number is its profile's, and an id needs none. */
+/**
+ * Whose call it is, whether or not that user is active: one that goes on is whose it was posted as, else the number is
+ * its profile's, and an id needs none.
+ */
 async function findCallee(
   { ownerIds }: DataScope,
-  { to, userId }: AdmitCallInput,
+  { to = '', userId, sessionId }: AdmitCallInput,
 ): Promise<{ userId: ObjectId; profile: UserProfile | null }> {
   const given = userId === undefined ? undefined : new ObjectId(userId)
-  const which = given ? { userId: given } : { assignedPhoneNumber: to ?? '' }
-  const profile = await (await userProfiles.open()).findOne(which, PROFILE)
-  const id = given ?? profile?.userId
+  const [found, taker] = await Promise.all([
+    findProfile(given ? { userId: given } : { assignedPhoneNumber: to }),
+    given ? undefined : findUserOfCall(sessionId, to),
+  ])
+  const id = given ?? taker ?? found?.userId
   if (!id || (ownerIds && !ownerIds.some(owner => owner.equals(id)))) throw nobody()
-  return { userId: id, profile }
+  const isTheirs = given || found?.userId.equals(id)
+  return { userId: id, profile: isTheirs ? found : await findProfile({ userId: id }) }
+}
+
+async function findProfile(which: Filter<UserProfile>): Promise<UserProfile | null> {
+  return (await userProfiles.open()).findOne(which, PROFILE)
 }
 
 async function requireActive(userId: ObjectId): Promise<void> {
@@ -135,7 +153,12 @@ async function reserve(
       if (renewed) return share(renewed, key, limits, now)
     } else if (current) {
       const room = findRoom(current, limits, now)
-      if (typeof room === 'string') return room
+      if (typeof room === 'string') {
+        // Where every call is refused, none comes by that settles them.
+        if (!hasSilent(current, now)) return room
+        await sweepPeriod(_id, now)
+        continue
+      }
       const change = {
         period: _id,
         key,
@@ -197,11 +220,18 @@ function findRoom(period: UsagePeriod, limits: PlanLimits, now: Date): Room | Li
   }
 }
 
+/** Whether a sweep would find calls that fell silent and count as none; not while another one is at it. */
+function hasSilent({ open, sweepAt }: UsagePeriod, now: Date): boolean {
+  const isDue = sweepAt !== undefined && sweepAt <= now
+  return isDue && Object.values(open).some(entry => isSilentFromStart(entry, now))
+}
+
 /** An equal share of the seconds that are left, among the calls that are going on or about to, this one included. */
 function share(period: UsagePeriod | undefined, key: string, { minutes }: PlanLimits, now: Date): number {
   if (minutes === null) return LONGEST_CALL_SECONDS
   const others = Object.entries(period?.open ?? {}).filter(
-    ([other, entry]) => other !== key && entry.state !== 'final' && !isUnused(entry, now),
+    ([other, entry]) =>
+      other !== key && entry.state !== 'final' && !isUnused(entry, now) && !isSilent(entry, now),
   )
   const left = Math.max(0, minutes * 60 - (period?.seconds ?? 0))
   return Math.min(LONGEST_CALL_SECONDS, Math.ceil(left / (others.length + 1)))

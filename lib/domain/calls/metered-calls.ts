@@ -37,6 +37,15 @@ export async function findCalls(
   return new Map(found.map(record => [record.sessionId, record]))
 }
 
+/** Whose a call is that came in on a number, whoever has that by now; undefined where nothing of it was posted yet. */
+export async function findUserOfCall(sessionId: string, calledNumber: string): Promise<ObjectId | undefined> {
+  const call = await (await conversations.open()).findOne(
+    { sessionId, calledNumber },
+    { projection: { userId: 1 } },
+  )
+  return call?.userId
+}
+
 /** A user's calls since some time, newest first. */
 export async function callsSince(userId: ObjectId, since: Date): Promise<FindCursor<CallRecord>> {
   return (await conversations.open())

@@ -55,6 +55,16 @@ export function isUnused({ state, dueAt }: UsageEntry, now: Date): boolean {
   return state === 'reserved' && dueAt <= now
 }
 
+/** Whether a call counts as over that never said so: nothing was heard of it for too long. */
+export function isSilent({ state, dueAt }: UsageEntry, now: Date): boolean {
+  return state === 'live' && dueAt <= now
+}
+
+/** Whether it counts as none then: no second of it was reported. */
+export function isSilentFromStart(entry: UsageEntry, now: Date): boolean {
+  return isSilent(entry, now) && entry.seconds === 0
+}
+
 /** What a call counts as once it is over: it was completed, or lasted. */
 export function countOf({ status, seconds }: Pick<MeteredCall, 'status' | 'seconds'>): Counted {
   return { calls: status === 'completed' || seconds > 0 ? 1 : 0, seconds }

@@ -10,6 +10,7 @@ import {
   ensurePeriod,
   type FoundEntry,
   findEntries,
+  findPeriodBefore,
   giveBack,
   type UsagePeriod,
   usagePeriodId,
@@ -80,7 +81,9 @@ async function openEntry(call: MeteredCall, key: string, now: Date): Promise<Mov
   }
   const after = advance(dropped, call, now)
   if (metered && after === dropped) return { metering: metered }
-  const entitlement = entitlementIn(metered?.periodId, await subscriptionOf(userId), startedAt)
+  const subscription = await subscriptionOf(userId)
+  const periodId = metered?.periodId ?? (await findPeriodBefore(userId, subscription, startedAt))
+  const entitlement = entitlementIn(periodId, subscription, startedAt)
   const { id } = entitlement.period
   const period = usagePeriodId(userId, id)
   const withoutEntries = isUnlimited(plans[entitlement.plan])

@@ -2,7 +2,7 @@ import { type Filter, type MatchKeysAndValues, ObjectId, type UpdateFilter } fro
 import { z } from 'zod'
 import { collection } from '../../db/collection.js'
 import { retryUpsert } from '../../db/upsert.js'
-import type { Entitlement } from '../billing/subscriptions.js'
+import type { Entitlement, Subscription } from '../billing/subscriptions.js'
 import { PlanLimits, PlanName, plans } from './plans.js'
 import { type Counted, UsageEntry } from './usage-entries.js'
 
@@ -106,6 +106,26 @@ export async function ensurePeriod(userId: ObjectId, entitlement: Entitlement, n
   const periods = await usagePeriods.open()
   const { _id, ...fresh } = newPeriod(userId, entitlement, now)
   await retryUpsert(() => periods.updateOne({ _id }, { $setOnInsert: fresh }, { upsert: true }))
+}
+
+/**
+ * The id of the period that a moment is in of a subscription that was renewed since: it says only what its period is by
+ * now. Undefined where nothing was used in it, and for any other moment.
+ */
+export async function findPeriodBefore(
+  userId: ObjectId,
+  subscription: Subscription | undefined,
+  at: Date,
+): Promise<string | undefined> {
+  const { stripeSubscriptionId: id, currentPeriodStart } = subscription ?? {}
+  if (!id || !currentPeriodStart || at >= currentPeriodStart) return undefined
+  const covers = { userId, start: { $lte: at }, end: { $gt: at } }
+  const found = await (await usagePeriods.open())
+    .find(covers)
+    .sort({ start: -1, _id: -1 })
+    .project<Pick<UsagePeriod, 'periodId'>>({ periodId: 1 })
+    .toArray()
+  return found.find(({ periodId }) => periodId.startsWith(`${id}:`))?.periodId
 }
 
 /** The entry of a call with the period that keeps it. */

@@ -5,7 +5,7 @@ import { subscriptionOf } from '../accounts/user-profiles.js'
 import { type Entitlement, entitlementAt, type Subscription } from '../billing/subscriptions.js'
 import { DAY_MS } from '../durations.js'
 import { isUnlimited, type PlanLimits, PlanName, plans } from './plans.js'
-import { isUnused } from './usage-entries.js'
+import { isSilentFromStart, isUnused } from './usage-entries.js'
 import { type UsagePeriod, usagePeriodId, usagePeriods } from './usage-periods.js'
 
 /** Why a call is not let through, in the words that old clients show. */
@@ -80,9 +80,10 @@ async function findPeriod(userId: ObjectId, { plan, period }: Entitlement): Prom
   )
 }
 
-/** Without the reservations that the next admission would give back. */
+/** Without what the next admission would give back: reservations, and calls that fell silent from the start. */
 function usedCalls({ calls, open = {} }: UsagePeriod, now: Date): number {
-  return calls - Object.values(open).filter(entry => isUnused(entry, now)).length
+  const given = Object.values(open).filter(entry => isUnused(entry, now) || isSilentFromStart(entry, now))
+  return calls - given.length
 }
 
 interface Used {

@@ -243,6 +243,55 @@ describe('what Stripe says of a subscription', () => {
     ])
   })
 
+  it('gives no plan for an invoice that was given up, month after month, until a later one is paid', async () => {
+    const { user, subscription, events } = await subscribe('premium')
+    for (const event of events) await api.deliver(event)
+    /** A payment that failed; what becomes of its invoice once nobody tries any more. */
+    const fail = (status: string): Date => {
+      stripe.renew(subscription, false)
+      const invoice = [...stripe.invoices.values()].at(-1)
+      if (invoice) invoice.status = status
+      return date(stripe.now)
+    }
+    const planNow = async () => {
+      await api.deliver(stripe.event('customer.subscription.updated', subscription))
+      return entitlementAt(await storedOf(user), date(stripe.now + 60)).plan
+    }
+
+    const givenUpAt = fail('uncollectible')
+    subscription.status = 'unpaid'
+    expect(await planNow()).toBe('premium')
+    fail('draft')
+    subscription.status = 'unpaid'
+    expect(await planNow()).toBe('free')
+    expect(await stateOf(user)).toMatchObject({ status: 'past_due', pastDueSince: givenUpAt })
+
+    stripe.renew(subscription, true)
+    subscription.status = 'active'
+    expect(await planNow()).toBe('premium')
+    const failedAt = fail('open')
+    expect(await planNow()).toBe('premium')
+    expect(await stateOf(user)).toMatchObject({ status: 'past_due', pastDueSince: failedAt })
+  })
+
+  it('keeps the plan for seven days after an invoice was due that is paid by hand', async () => {
+    const { user, subscription, events } = await subscribe('enterprise')
+    for (const event of events) await api.deliver(event)
+    stripe.renew(subscription, false)
+    const dueAt = stripe.now + 20 * 24 * 60 * 60
+    Object.assign([...stripe.invoices.values()].at(-1) ?? {}, { due_date: dueAt })
+    stripe.now = dueAt
+
+    await api.deliver(stripe.event('customer.subscription.updated', subscription))
+
+    const stored = await storedOf(user)
+    expect(stored).toMatchObject({ status: 'past_due', pastDueSince: date(dueAt) })
+    const plans = [7 * 24 * 60 * 60 - 1, 7 * 24 * 60 * 60].map(
+      seconds => entitlementAt(stored, date(dueAt + seconds)).plan,
+    )
+    expect(plans).toEqual(['enterprise', 'free'])
+  })
+
   it('may be that it ends on a day within its period', async () => {
     const { user, subscription } = await subscribe('basic')
     subscription.cancel_at = endOfPeriod(subscription) - 60
@@ -278,6 +327,21 @@ describe('what Stripe says of a subscription', () => {
       await api.deliver(stripe.event('customer.subscription.updated', object))
 
     expect(await stateOf(user)).toMatchObject({ plan: 'basic', stripeSubscriptionId: second.id })
+  })
+
+  it('is of the one that was paid the longest where all are over', async () => {
+    const { user, subscription } = await subscribe('premium')
+    const [item] = subscription.items.data
+    if (item) item.current_period_end = item.current_period_start + 365 * 24 * 60 * 60
+    stripe.end(subscription, stripe.now + 60)
+    const second = stripe.subscribe(subscription.customer, PRICES.basic, { created: stripe.now + 60 })
+    const [, failed] = stripe.renew(second, false)
+    const [ended] = stripe.end(second, stripe.now + 60, 'payment_failed')
+
+    for (const event of [failed, ended]) if (event) await api.deliver(event)
+
+    expect(await stateOf(user)).toMatchObject({ plan: 'premium', stripeSubscriptionId: subscription.id })
+    expect(entitlementAt(await storedOf(user), date(stripe.now + 60)).plan).toBe('premium')
   })
 
   it('ends with a customer that was deleted there', async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { updateUserPreferences, userProfiles } from '../../../lib/domain/accounts/user-profiles.js'
 import { users } from '../../../lib/domain/accounts/users.js'
 import { type AdmitCallInput, admitCall } from '../../../lib/domain/calls/admission.js'
+import { saveConversation } from '../../../lib/domain/calls/conversation-ingest.js'
 import { assignPhoneNumber } from '../../../lib/domain/phones/phone-assignments.js'
 import { addPhoneNumbers } from '../../../lib/domain/phones/phone-numbers.js'
 import { meterCall } from '../../../lib/domain/usage/usage-metering.js'
@@ -135,6 +136,26 @@ describe('who takes the call', () => {
     await assignPhoneNumber(userId, NUMBER, NOW)
 
     expect(await ask({ to: NUMBER })).toMatchObject({ allowed: true, userId: String(userId) })
+  })
+
+  it('is who took it, though the number is another user’s by now, or nobody’s', async () => {
+    const OTHER = '+918047105678'
+    await addPhoneNumbers([{ phoneNumber: NUMBER }, { phoneNumber: OTHER }], NOW)
+    await assignPhoneNumber(userId, NUMBER, NOW)
+    await ask({ to: NUMBER })
+    await saveConversation({ to: NUMBER, sessionId: 'a', status: 'processing', duration: 60 }, {}, NOW)
+    const going = { allowed: true, userId: String(userId), maxSeconds: 1740 }
+
+    await assignPhoneNumber(userId, OTHER, NOW)
+    expect(await ask({ to: NUMBER })).toMatchObject(going)
+    const { user: next } = await createTestUser({ plainPassword: null })
+    await assignPhoneNumber(next._id, NUMBER, NOW)
+    expect(await ask({ to: NUMBER })).toMatchObject(going)
+
+    expect(await usageByPeriod(next._id)).toEqual({})
+    await expect(ask({ to: NUMBER }, { ownerIds: [next._id] })).rejects.toMatchObject({ code: 'not_found' })
+    const another = admitCall({}, { to: NUMBER, sessionId: 'b' }, NOW)
+    expect(await another).toMatchObject({ userId: String(next._id), maxSeconds: 1800 })
   })
 
   it('is nobody for an unknown number or id', async () => {

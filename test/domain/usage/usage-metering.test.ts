@@ -176,6 +176,26 @@ describe('the period of a call', () => {
     })
   })
 
+  it('is the one that it started in, though its subscription was renewed since', async () => {
+    const RENEWED = new Date('2026-11-20T09:00:00Z')
+    const subscription = { plan: 'basic', status: 'active', stripeSubscriptionId: 'sub_1' } as const
+    const before = { currentPeriodStart: new Date('2026-10-20T09:00:00Z'), currentPeriodEnd: RENEWED }
+    const since = { currentPeriodStart: RENEWED, currentPeriodEnd: new Date('2026-12-20T09:00:00Z') }
+    await subscribe({ ...subscription, ...before })
+    await meterCall(call('a', { seconds: 9, status: 'completed' }), NOW)
+    await subscribe({ ...subscription, ...since })
+
+    const late = later(3 * HOUR_MS, RENEWED)
+    for (const startedAt of [later(-1, RENEWED), later(1, RENEWED)])
+      await meterCall(call(startedAt.toISOString(), { startedAt, seconds: 7, status: 'completed' }), late)
+
+    expect(await usageByPeriod(userId)).toMatchObject({
+      '2026-10-20': { calls: 2, seconds: 16 },
+      '2026-11-20': { calls: 1, seconds: 7 },
+    })
+    expect(Object.keys(await usageByPeriod(userId))).toHaveLength(2)
+  })
+
   it('is one, where two first posts saw different plans', async () => {
     for (let writes = 0, paused = true; paused; writes++) {
       const sessionId = `session ${writes}`

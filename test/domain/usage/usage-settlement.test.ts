@@ -103,6 +103,33 @@ describe('a call that never ends', () => {
     },
   )
 
+  it('keeps nobody out once it counts as over, though no maintenance ran', async () => {
+    for (let i = 0; i < 9; i++) await post({ sessionId: `over-${i}`, seconds: 1, status: 'completed' })
+    await post({ sessionId: 'endless', seconds: 0 })
+    expect(await admit('next', later(6 * HOUR_MS - 1))).toMatchObject({ allowed: false })
+
+    const then = later(6 * HOUR_MS)
+    expect(await checkUsageLimits(userId, then)).toMatchObject({ allowed: true, calls: { used: 9 } })
+    expect(await admit('next', then)).toMatchObject({ allowed: true })
+    expect(await admit('one more', then)).toMatchObject({ allowed: false })
+    expect(await usageByPeriod(userId)).toMatchObject({ [NOVEMBER]: { calls: 10, seconds: 9 } })
+  })
+
+  it('that lasted keeps its place', async () => {
+    for (let i = 0; i < 10; i++) await post({ sessionId: `endless-${i}`, seconds: 1 })
+
+    const then = later(6 * HOUR_MS)
+    expect(await checkUsageLimits(userId, then)).toMatchObject({ allowed: false, calls: { used: 10 } })
+    expect(await admit('next', then)).toMatchObject({ allowed: false })
+  })
+
+  it('takes no share of the minutes once it counts as over', async () => {
+    await post({ seconds: 30 })
+
+    expect(await admit('before', later(6 * HOUR_MS - 1))).toMatchObject({ maxSeconds: 885 })
+    expect(await admit('after', later(6 * HOUR_MS + 2 * MINUTE_MS))).toMatchObject({ maxSeconds: 1770 })
+  })
+
   it('and goes on after all is counted once', async () => {
     await post({ seconds: 30 })
     for (const hours of [6, 7]) await sweepUsage(later(hours * HOUR_MS))
