@@ -32,14 +32,24 @@ export function resetPassword({ name, link }: Named & { link: string }): MailCon
   ])
 }
 
-/** Tells the owner of an account what its sign-up form must not tell anybody else: that the account exists. */
-export function addressTaken(given: Named & { loginLink: string; resetLink: string }): MailContent {
-  return content('You already have an account', given.name, [
+/**
+ * Tells the owner of an account what its sign-up form must not tell anybody else: that the account exists.
+ *
+ * @param given without a link to sign in where nobody can before the address is proven, as it is by a new password.
+ */
+export function addressTaken(given: Named & { loginLink?: string; resetLink: string }): MailContent {
+  const { name, loginLink, resetLink } = given
+  const ways: Part[] = loginLink
+    ? [
+        'If it was you, you can simply sign in.',
+        { label: 'Sign in', link: loginLink },
+        'If you do not remember your password, you can choose a new one.',
+      ]
+    : ['If it was you, choose a new password: then you can sign in.']
+  return content('You already have an account', name, [
     'Somebody tried to sign up for Leadline with your e-mail address. It already has an account.',
-    'If it was you, you can simply sign in.',
-    { label: 'Sign in', link: given.loginLink },
-    'If you do not remember your password, you can choose a new one.',
-    { label: 'Choose a new password', link: given.resetLink },
+    ...ways,
+    { label: 'Choose a new password', link: resetLink },
     'If it was not you, just ignore this mail: nothing was changed.',
   ])
 }

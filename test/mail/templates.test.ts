@@ -22,6 +22,7 @@ const templates = {
   verifyEmail: (name?: string) => verifyEmail({ name, link }),
   resetPassword: (name?: string) => resetPassword({ name, link }),
   addressTaken: (name?: string) => addressTaken({ name, loginLink: link, resetLink: link }),
+  addressTakenByUnproven: (name?: string) => addressTaken({ name, resetLink: link }),
   passwordChanged: (name?: string) => passwordChanged({ name }),
   usageWarning: (name?: string) => usageWarning({ name, ...usedPlan }),
   usageLimitReached: (name?: string) => usageLimitReached({ name, ...usedPlan }),

@@ -76,8 +76,9 @@ async function compose(kind: MailKind, to: string, now: Date, about?: string): P
     }
     case 'address-taken': {
       const user = await findUserByEmail(to)
-      const links = { loginLink: env().appUrl, resetLink: page('forgot-password') }
-      return user ? { to, ...addressTaken({ ...nameOf(user), ...links }) } : undefined
+      if (!user) return undefined
+      const loginLink = user.provesFirst ? {} : { loginLink: env().appUrl }
+      return { to, ...addressTaken({ ...nameOf(user), ...loginLink, resetLink: page('forgot-password') }) }
     }
     case 'password-changed': {
       const user = await findUserByEmail(to)

@@ -75,6 +75,8 @@ export interface SentMail {
   subject: string
   /** Of the link in it. */
   token: string
+  /** All of it, without the breaks in its long lines. */
+  source: string
 }
 
 /** The mails that were sent to an address, in their order, once everything after the answers is done. */
@@ -88,6 +90,7 @@ export async function mailsTo(address: string): Promise<SentMail[]> {
     .map(text => ({
       subject: /\r\nSubject: (.*)\r\n/.exec(text)?.[1] ?? '',
       token: /#token=([\w-]+)/.exec(text)?.[1] ?? '',
+      source: text.replaceAll('=\r\n', ''),
     }))
 }
 

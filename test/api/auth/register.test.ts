@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
 import { trackBackgroundTasks } from '../../support/fixtures/background-tasks.js'
 import { createTestUser, TEST_PASSWORD } from '../../support/users.js'
-import { type AuthApi, deployAuth, mailedToken, mailsTo } from './auth-api.js'
+import { type AuthApi, deployAuth, mailedToken, mailsTo, type SentMail } from './auth-api.js'
 
 let api: AuthApi
 
@@ -221,6 +221,18 @@ describe('strict sign-up', () => {
     await strict.post('auth/verify-email', { token: await mailedToken(free) })
     expect((await login(free)).status).toBe(200)
     expect((await strict.post('auth/login', { email: taken, password: TEST_PASSWORD })).status).toBe(200)
+  })
+
+  it('offers no login to who signs up again before the address is proven', async () => {
+    const strict = await deployAuth({ AUTH_STRICT_SIGNUP: 'true' })
+    const email = newEmail()
+    for (let i = 0; i < 2; i++) await strict.post('auth/register', { email, password })
+    const wayIn = ({ source }: SentMail) => /simply sign in|forgot-password\.html/.exec(source)?.[0]
+
+    expect((await mailsTo(email)).map(wayIn)).toEqual([undefined, 'forgot-password.html'])
+    await strict.post('auth/verify-email', { token: (await mailsTo(email))[0]?.token })
+    await strict.post('auth/register', { email, password })
+    expect((await mailsTo(email)).map(wayIn).at(-1)).toBe('simply sign in')
   })
 
   it('gives no cookies either', async () => {
