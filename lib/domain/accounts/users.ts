@@ -275,10 +275,21 @@ export async function consumeOneTimeToken(
     )
   const isUnproven = { emailVerifiedAt: { $exists: false } }
   // Not of when the request began: whoever is signed in still may have made a key while the password was hashed.
-  const keysVoidUntil = new Date()
-  const user = (passwordHash && (await consume(isUnproven, { keysVoidUntil }))) || (await consume({}, {}))
+  const proven = passwordHash && (await consume(isUnproven, { keysVoidUntil: new Date() }))
+  const user = proven ? await voidKeysUntilNow(proven) : await consume({}, {})
   if (!user) throw new AppError('invalid_request', 'This link is not valid any more: ask for a new one.')
   return user
+}
+
+/**
+ * Voids the keys too that were made while the sessions of the account were being ended by a write. Where that fails,
+ * those of before the write are void, and the password is replaced: no failure may say that it is not.
+ */
+async function voidKeysUntilNow(user: User): Promise<User> {
+  const keysVoidUntil = new Date()
+  const voided = users.open().then(open => open.updateOne({ _id: user._id }, { $set: { keysVoidUntil } }))
+  await voided.catch(() => {})
+  return { ...user, keysVoidUntil }
 }
 
 /** The name of a user who gave one, to be spread into what greets by it. */

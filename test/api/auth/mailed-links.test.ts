@@ -1,3 +1,4 @@
+import { Collection } from 'mongodb'
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { apiKeys, createApiKey, findApiKey, listApiKeys } from '../../../lib/domain/accounts/api-keys.js'
 import { AppError } from '../../../lib/errors.js'
@@ -234,6 +235,28 @@ describe('a link to reset', () => {
     expect((await reset(token)).status).toBe(200)
     expect(made).not.toBe('')
     expect(await findApiKey(made, new Date())).toBeUndefined()
+  })
+
+  it('ends those too that are made while the write of the new password is on its way', async () => {
+    const token = await tokenBy(forgot)
+    const { findOneAndUpdate } = Collection.prototype
+    let made = ''
+    vi.spyOn(Collection.prototype, 'findOneAndUpdate').mockImplementation(async function (
+      this: Collection,
+      ...sent: unknown[]
+    ) {
+      if (made === '' && this.collectionName === 'users') {
+        wait(300)
+        made = (await makeKey()).key
+      }
+      return findOneAndUpdate.apply(this, sent as never)
+    } as never)
+
+    expect((await reset(token)).status).toBe(200)
+    expect(made).not.toBe('')
+    expect(await findApiKey(made, new Date())).toBeUndefined()
+    wait(1)
+    expect(await findApiKey((await makeKey()).key, new Date())).toBeDefined()
   })
 
   it('leaves the keys of an owner whose address was proven already', async () => {
