@@ -29,8 +29,14 @@ export function onHeartbeatHung(client: MongoClient, callback: () => void): void
     timers.set(address, setTimeout(then, milliseconds).unref())
   }
 
+  function hung(): void {
+    // Servers that ended their connections together hang together: the next client is not to be given up for them.
+    for (const address of timers.keys()) ended(address)
+    callback()
+  }
+
   client.on('serverHeartbeatStarted', ({ connectionId: address }) =>
-    waitFor(address, longestMs, () => waitFor(address, GRACE_MS, callback)),
+    waitFor(address, longestMs, () => waitFor(address, GRACE_MS, hung)),
   )
   client.on('serverHeartbeatSucceeded', ({ connectionId: address }) => ended(address))
   client.on('serverHeartbeatFailed', ({ connectionId: address }) => ended(address))
