@@ -2,6 +2,7 @@ import { chatSessions } from '../../lib/domain/chats/chat-sessions.js'
 import type { Message } from '../../lib/domain/chats/messages.js'
 import { events } from '../../lib/domain/events/events.js'
 import { leads } from '../../lib/domain/leads/leads.js'
+import { withLatinDigits } from '../../lib/domain/phones/phone.js'
 import { widgetConfigs } from '../../lib/domain/widgets/widget-configs.js'
 import { dropTakenDomains, remarkOnDomains } from './config-domains.js'
 import { configOfRow } from './config-rows.js'
@@ -9,7 +10,7 @@ import { eventOfRow } from './event-rows.js'
 import { findExpiredUntil } from './expired-events.js'
 import type { ImportedDocument, ImportKind } from './import-kind.js'
 import { leadIdOf, leadOfRow, projectOfRow } from './lead-rows.js'
-import { stableId, withLegacy } from './legacy-values.js'
+import { type LegacyRow, readIsoTime, stableId, withLegacy } from './legacy-values.js'
 import { linkSessions } from './link-sessions.js'
 import { sessionOfRow } from './session-rows.js'
 
@@ -35,7 +36,7 @@ export const legacyFiles: readonly ImportKind[] = [
     compared: ['createdAt', 'phone', 'phoneRaw'],
     // Two leads under one id: the first in the file has it, since chats mean one of them at most.
     alternative({ row, document }, stored) {
-      return stored && isAnotherLead(document, stored) && document._id.equals(leadIdOf(row.id))
+      return stored && isAnotherLead(row, document, stored) && document._id.equals(leadIdOf(row.id))
         ? { ...document, _id: stableId('lead row', row) }
         : undefined
     },
@@ -73,15 +74,22 @@ export const legacyFiles: readonly ImportKind[] = [
   },
 ]
 
-/** Another time, or another phone; whatever country its project has by now, a phone ends in the same digits. */
-function isAnotherLead(document: ImportedDocument, stored: ImportedDocument): boolean {
-  return (
-    document.createdAt.getTime() !== stored.createdAt.getTime() || lastDigits(document) !== lastDigits(stored)
-  )
+/**
+ * Another time, or another phone. Whatever country its project has by now, a phone ends in the same digits; a time may
+ * have been imported when any was taken for one, and a phone when its digits were not read.
+ */
+function isAnotherLead(
+  { createdAt }: LegacyRow,
+  document: ImportedDocument,
+  stored: ImportedDocument,
+): boolean {
+  const onceRead = typeof createdAt === 'string' ? readIsoTime(createdAt) : undefined
+  const times = [document.createdAt, onceRead].map(Number)
+  return !times.includes(Number(stored.createdAt)) || lastDigits(document) !== lastDigits(stored)
 }
 
 function lastDigits({ phone, phoneRaw }: ImportedDocument): string {
-  return String(phone ?? phoneRaw ?? '')
+  return withLatinDigits(String(phone ?? phoneRaw ?? ''))
     .replace(/\D/g, '')
     .slice(-6)
 }
@@ -96,6 +104,8 @@ function isAnotherChat({ conversation }: ImportedDocument, stored: ImportedDocum
   return textsOf(conversation, both) !== textsOf(stored.conversation, both)
 }
 
+/** As they are stored: half of a character, where one was cut in two, is U+FFFD there. */
 function textsOf(conversation: readonly Message[], count: number): string {
-  return JSON.stringify(conversation.slice(0, count).map(({ text }) => text))
+  const texts = conversation.slice(0, count).map(({ text }) => text.replace(/\p{Surrogate}/gu, '\ufffd'))
+  return JSON.stringify(texts)
 }

@@ -35,7 +35,8 @@ export function readTime(value: unknown): Date | undefined {
   return time && time.getTime() >= 0 && time.getTime() < LATEST_MS ? time : undefined
 }
 
-function readIsoTime(text: string): Date | undefined {
+/** The same of a text, whenever it is. */
+export function readIsoTime(text: string): Date | undefined {
   if (Day.safeParse(text).success) return new Date(text)
   if (!Time.safeParse(text).success) return undefined
   return new Date(/(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)

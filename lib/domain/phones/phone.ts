@@ -17,14 +17,18 @@ export function phoneCountry(value: unknown): CountryCode | undefined {
 const INDIAN_DIGIT =
   /[\u0966-\u096f\u09e6-\u09ef\u0a66-\u0a6f\u0ae6-\u0aef\u0b66-\u0b6f\u0be6-\u0bef\u0c66-\u0c6f\u0ce6-\u0cef\u0d66-\u0d6f]/g
 
+/** A text with those digits as 0 to 9. */
+export function withLatinDigits(text: string): string {
+  // Unicode has the zero of each of them at a 6.
+  return text.replace(INDIAN_DIGIT, digit => String((digit.charCodeAt(0) & 15) - 6))
+}
+
 /**
  * The E.164 form of a number as a visitor wrote it, or undefined where it cannot be one. A bare number is
  * national first: `7000000001` is an Indian mobile where the country is India, not a Russian number.
  */
 export function normalisePhone(raw: string, country: CountryCode): string | undefined {
-  // Unicode has the zero of each of them at a 6.
-  const digits = raw.replace(INDIAN_DIGIT, digit => String((digit.charCodeAt(0) & 15) - 6))
-  const parsed = parsePhoneNumberFromString(digits, country)
+  const parsed = parsePhoneNumberFromString(withLatinDigits(raw), country)
   return parsed?.isValid() ? parsed.number : undefined
 }
 

@@ -7,6 +7,7 @@ import leadsRoute from '../../../api/leads/index.js'
 import { headKeyOf, linkToHead } from '../../../lib/domain/leads/lead-follow-up.js'
 import { findFiles } from '../../../scripts/migrate/check-files.js'
 import { importAll } from '../../../scripts/migrate/import-all.js'
+import { leadIdOf } from '../../../scripts/migrate/lead-rows.js'
 import { rollBack } from '../../../scripts/migrate/roll-back.js'
 import { verifyFile } from '../../../scripts/migrate/verify-rows.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
@@ -168,6 +169,37 @@ describe('rows that share an id and a time', () => {
     expect(texts.sort()).toEqual(['four', 'one', 'three', 'two'])
     expect(first.verified).toMatchObject([{ found: 5, missing: 0 }])
     expect(second.tallies['chat sessions']).toMatchObject({ written: 0, skipped: 5 })
+  })
+
+  it('are one chat where a text of it was cut within a character', async () => {
+    const said = [{ id: '1', type: 'user', text: `${'x'.repeat(3_999)}👋`, timestamp: AT }]
+    const sessions = [{ id: 'a', sessionId: 's', microsite: 'm', createdAt: AT, conversation: said }]
+    await importFiles({ sessions })
+
+    const { tallies } = await importFiles({ sessions })
+
+    expect(tallies['chat sessions']).toMatchObject({ written: 0, skipped: 1 })
+  })
+
+  it('are one lead where an import before this one read neither its phone nor its time so', async () => {
+    const leads = [
+      { id: 1, microsite: 'm', createdAt: AT, phone: '९८७६५ ०१२३४' },
+      { id: 2, microsite: 'm', createdAt: '0001-01-01T00:00:00Z', phone: '070000 00001' },
+      { id: 3, microsite: 'm', createdAt: '9999-12-31T23:59:59Z', phone: '070000 00001' },
+    ]
+    await importFiles({ leads })
+    for (const { id, phone, createdAt } of leads)
+      await stored('leads').updateOne(
+        { _id: leadIdOf(id) },
+        {
+          $set: { createdAt: new Date(createdAt), ...(id === 1 && { phoneRaw: phone }) },
+          ...(id === 1 && { $unset: { phone: '' } }),
+        },
+      )
+
+    const { tallies } = await importFiles({ leads })
+
+    expect(tallies.leads).toMatchObject({ written: 0, skipped: 3 })
   })
 
   it('are one chat where it went on between two imports, or an older file is read again', async () => {
