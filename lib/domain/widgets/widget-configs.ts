@@ -68,7 +68,7 @@ export const WidgetConfig = Settings.extend({
   revisions: z.array(Revision).optional(),
   /** What an old widget without a key would have written; its owner may. */
   suggestion: z.object({ propertyInfo: PropertyInfo, suggestedAt: z.date() }).optional(),
-  /** When the project changed hands, until all its leads and chats carry the new owner. */
+  /** When the project was made for its owner or changed hands, until all its leads and chats carry that one. */
   ownerChangedAt: z.date().optional(),
   /** What the old store had of it that has no place here, and the migration that brought it. */
   metadata: z.object({ legacy: z.array(KeptPair) }).optional(),
