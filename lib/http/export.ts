@@ -78,9 +78,10 @@ async function* csvLines<T>(rows: AsyncIterable<T>, columns: Columns<T>): AsyncG
 
 /**
  * Where a spreadsheet may begin to run a text as a formula: at its start, and after what some take for the end of a
- * cell, as Excel takes a semicolon where the comma is decimal. Some accept full-width signs too.
+ * cell, as Excel takes a semicolon where the comma is decimal; a pair of quotes there is no text of the next cell. Some
+ * accept full-width signs too. What begins a formula is looked for first: many quotes would be read again and again.
  */
-const FORMULA = /^(?=[\t\r\n])|(?<=^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g
+const FORMULA = /^(?=[\t\r\n])|(?=[=+\-@＝＋－＠])(?<=^|[;\t\r\n]"*)/g
 
 /**
  * A cell. An apostrophe keeps it from being run as a formula (OWASP, CSV injection); numbers and phone numbers need

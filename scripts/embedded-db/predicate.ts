@@ -140,10 +140,10 @@ function ordered(operand: Value, accepts: (difference: number) => boolean): Test
   return value => rank(value) === bracket && !isNaNValue(value) && accepts(compare(value, operand))
 }
 
-/** A pattern of letters, digits and spaces finds the text itself anywhere. */
+/** A pattern of letters, their marks, digits and spaces finds the text itself anywhere. */
 function containing(operand: Value): Test {
-  if (typeof operand !== 'string' || !/^[\p{L}\p{N} ]*$/u.test(operand)) {
-    throw unsupported('A regular expression of more than letters, digits and spaces')
+  if (typeof operand !== 'string' || !/^[\p{L}\p{M}\p{N} ]*$/u.test(operand)) {
+    throw unsupported('A regular expression of more than letters, their marks, digits and spaces')
   }
   return value => typeof value === 'string' && value.includes(operand)
 }

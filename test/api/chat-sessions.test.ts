@@ -88,6 +88,17 @@ describe('a chat as the widget sends it', () => {
     })
   })
 
+  it('keeps a phone that cannot be read as it came, as a lead does', async () => {
+    const { status, body } = await post({ ...chat(), phone: '98765 4321 (evenings)' })
+    expect(status).toBe(201)
+    for (const session of [body.session, await onlySession()]) {
+      expect(session).toMatchObject({ phoneRaw: '98765 4321 (evenings)' })
+      expect(session).not.toHaveProperty('phone')
+    }
+    await post({ ...chat(), phone: '98765 43210' })
+    expect(await onlySession()).toMatchObject({ phone: '+919876543210' })
+  })
+
   it('needs neither an id nor a phone nor a BHK', async () => {
     const { status, body } = await post({ microsite: 'm', conversation: [{ type: 'user', text: 'hi' }] })
     expect(status).toBe(201)

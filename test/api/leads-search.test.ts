@@ -83,6 +83,18 @@ describe('a search', () => {
     expect(namesOf(await list({ search, spam: 'all' }))).toEqual([])
   })
 
+  it.each([
+    ['राम', 'राम सिंह'],
+    ['सीता', 'सीता सिंह'],
+    ['सिंह', 'राम सिंह', 'सीता सिंह'],
+    ['zoya ज़ोया', 'Zoya ज़ोया'],
+    ['محمد', 'مُحَمَّد'],
+  ])('finds by %s who is called that: vowels of Indian scripts are no accents', async (search, ...names) => {
+    const all = ['राम सिंह', 'सीता सिंह', 'रोमी', 'सुत', 'Zoya ज़ोया'.normalize('NFC'), 'مُحَمَّد']
+    await store(...all.map(name => storedLead({ name })))
+    expect(namesOf(await list({ search }))).toEqual(names.map(name => name.normalize('NFC')))
+  })
+
   it('finds a phone that is none as it was written, where quarantine is asked for', async () => {
     await post({ ...submitted(), phone: '0123-45' })
     expect((await list({ search: '012345' })).body.total).toBe(0)

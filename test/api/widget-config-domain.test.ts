@@ -87,7 +87,7 @@ describe('the project of a domain', () => {
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
-  it('is a 400 for what is too long to be one', async () => {
-    expect((await find('x'.repeat(301))).status).toBe(400)
+  it.each(['x'.repeat(301), ' '])('is a 400 for what is too long to be one, or blank: %j', async asked => {
+    expect((await find(asked)).status).toBe(400)
   })
 })

@@ -91,6 +91,11 @@ describe('a write', () => {
     }
   })
 
+  it.each(['ae', ' AE '])('keeps the country %j as its code, which a widget reads', async phoneCountry => {
+    expect((await put({ phoneCountry })).body.phoneCountry).toBe('AE')
+    expect((await stored())?.phoneCountry).toBe('AE')
+  })
+
   it('changes the ETag, so that no widget keeps what was replaced', async () => {
     await store()
     const etag = (await get()).headers.get('etag')

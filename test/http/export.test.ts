@@ -72,6 +72,9 @@ describe('a CSV', () => {
     ['Asha\n=1', `"Asha\n'=1"`],
     ['\r=1', `"'\r'=1"`],
     ['\n＝1', `"'\n'＝1"`],
+    // To who splits at the semicolon, the second cell is an empty pair of quotes and what follows.
+    ['Asha;"=1+1;', `"Asha;""'=1+1;"`],
+    ['Asha\n"@SUM(A1)', `"Asha\n""'@SUM(A1)"`],
   ])('keeps it from being run where %j begins a cell to who reads the file otherwise', async (text, cell) => {
     expect(await cellOf(text)).toBe(cell)
   })

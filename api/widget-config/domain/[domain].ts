@@ -9,7 +9,7 @@ const GET = route(
     summary: 'The project that a domain belongs to',
     access: 'public',
     limit: 'config',
-    params: z.object({ domain: z.string().min(1).max(300) }),
+    params: z.object({ domain: z.string().trim().min(1).max(300) }),
     responses: {
       200: { description: 'A domain of nobody is a project of its own', schema: ProjectOfDomain },
     },

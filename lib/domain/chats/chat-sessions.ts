@@ -16,6 +16,8 @@ export const ChatSession = z.object({
   ownerId: z.instanceof(ObjectId).optional(),
   leadId: z.instanceof(ObjectId).optional(),
   phone: z.string().optional(),
+  /** What was sent as a phone and is none, as it came. */
+  phoneRaw: z.string().optional(),
   bhkType: BhkType.optional(),
   conversation: z.array(Message),
   metadata: z.record(z.string(), z.unknown()),

@@ -33,7 +33,7 @@ export async function saveChatSession(
 
   const { microsite = project.projectId, metadata } = input
   const { projectId, ownerId } = project
-  const { phone } = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
+  const phone = readPhone(input.phone, [metadata.phoneCountryCode, project.phoneCountry])
   const isBhkGiven = input.bhk !== undefined || input.bhkType !== undefined
   const digest = chatDigest(project, microsite, input.sessionId ?? conversation)
   const sent: SentChat = {
@@ -42,7 +42,7 @@ export async function saveChatSession(
     microsite,
     projectId,
     ...(ownerId && { ownerId }),
-    ...(phone !== undefined && { phone }),
+    ...phone,
     ...(isBhkGiven && { bhkType: normaliseBhk(input.bhk, input.bhkType).bhkType }),
     conversation,
     metadata,

@@ -19,14 +19,15 @@ const LETTERS = ' aeinorstlhmdcukgpbyvwjfzxq'
 
 /**
  * Folds text to what search compares: lower case, without accents, everything but letters and digits as one space.
- * "O'Brien" and "o brien", "lakeview.example" and "lakeview example" are the same.
+ * "O'Brien" and "o brien", "lakeview.example" and "lakeview example" are the same. Accents are marks of no script of
+ * their own: those that belong to one, as the vowels of Indian scripts do, are letters to who reads it.
  */
 function fold(text: string): string {
   return text
     .normalize('NFKD')
-    .replace(/\p{M}+/gu, '')
+    .replace(/\p{Script=Inherited}+/gu, '')
     .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, ' ')
     .trim()
 }
 
@@ -66,7 +67,7 @@ export function searchFieldsOf(lead: Pick<Lead, 'phone' | 'phoneRaw' | 'name' | 
 
 /** Leads that contain one of the forms of a text: the rarest key of each finds them on the index, the text decides. */
 export function matchingSearch(forms: readonly string[]): Filter<Lead> {
-  // Letters, digits and spaces: nothing that a regular expression would read as more than itself.
+  // Letters, their marks, digits and spaces: nothing that a regular expression would read as more than itself.
   const contains = forms.map(form => ({ searchText: { $regex: form } }))
   return { searchKeys: oneOf(forms.flatMap(keysThatFind)), $or: contains }
 }

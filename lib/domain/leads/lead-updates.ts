@@ -40,7 +40,8 @@ export async function getLead(scope: DataScope, id: string): Promise<PublicLead>
 }
 
 /**
- * Changes what a caller may see of a lead, and remembers who did it and when.
+ * Changes what a caller may see of a lead, and remembers who did it and when. A release that is sent again is
+ * finished where the first time failed, and not remembered twice.
  *
  * @throws {AppError} `not_found` for a lead that the caller may not see, `conflict` for a verdict on one that is
  *   not in quarantine.
@@ -76,14 +77,25 @@ export async function updateLead(
     },
     { returnDocument: 'after' },
   )
-  if (!updated) {
-    if (spam && (await all.countDocuments(visible(scope, id), { limit: 1 })) > 0)
-      throw new AppError('conflict', 'This lead is not in quarantine.')
-    throw new AppError('not_found')
-  }
-  if (spam !== 'released') return fitToAnswer(toPublicLead(updated))
-  await followUpLead(updated, now)
+  const lead = updated ?? (spam && (await all.findOne(visible(scope, id))))
+  if (!lead) throw new AppError('not_found')
+  if (!updated && !isReleasedBy(entry, lead))
+    throw new AppError('conflict', 'This lead is not in quarantine.')
+  if (spam !== 'released') return fitToAnswer(toPublicLead(lead))
+  if (lead.pending) await followUpLead(lead, now)
   return getLead(scope, id)
+}
+
+/** Whether it was this very update that let a lead out of quarantine: its client may not have been told. */
+function isReleasedBy({ by, status, note, spam }: HistoryEntry, { history }: Lead): boolean {
+  const verdict = history?.findLast(entry => entry.spam !== undefined)
+  return (
+    spam === 'released' &&
+    verdict?.spam === spam &&
+    verdict.by === by &&
+    verdict.status === status &&
+    verdict.note === note
+  )
 }
 
 function visible(scope: DataScope, id: string): Filter<Lead> {

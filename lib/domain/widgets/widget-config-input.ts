@@ -88,7 +88,10 @@ export const WidgetConfigInput = z
       .array(Domain)
       .max(MAX_DOMAINS)
       .transform(domains => [...new Set(domains)]),
-    phoneCountry: z.string().refine(code => phoneCountry(code) !== undefined, 'must be a country like IN'),
+    phoneCountry: z
+      .string()
+      .transform(phoneCountry)
+      .refine(code => code !== undefined, 'must be a country like IN'),
     /** Whose project it is from now on; null for nobody's. For admins. */
     ownerId: UserId.nullable(),
   })

@@ -183,6 +183,12 @@ export const filters: Subject = {
       [1, 2],
     ),
     matching(
+      'a regular expression takes a mark as what it is',
+      [{ a: 'श्री राम' }, { a: 'रम' }, { a: 'रोमा' }],
+      { a: { $regex: 'राम' } },
+      [1],
+    ),
+    matching(
       '$exists counts null as there',
       [{ a: null }, {}, { a: 1 }, { a: [] }],
       { a: { $exists: true } },
