@@ -5,6 +5,7 @@ import { AppError } from '../../errors.js'
 import { Preferences, preferencesOf, type UserProfile, userProfiles } from '../accounts/user-profiles.js'
 import { statusOf, users } from '../accounts/users.js'
 import { type Entitlement, entitlementAt } from '../billing/subscriptions.js'
+import { given } from '../client-input.js'
 import type { DataScope } from '../data-scope.js'
 import { UserId } from '../ids.js'
 import { InventoryNumber } from '../phones/phone-numbers.js'
@@ -39,8 +40,8 @@ const MAX_ATTEMPTS = 50
 export const AdmitCallInput = z
   .object({
     /** The number that was called. */
-    to: InventoryNumber.optional(),
-    userId: UserId.optional(),
+    to: given(InventoryNumber),
+    userId: given(UserId),
     sessionId: z.string().trim().min(1).max(200),
   })
   .refine(({ to, userId }) => to !== undefined || userId !== undefined, {
