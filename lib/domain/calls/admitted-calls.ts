@@ -1,16 +1,18 @@
 import { ObjectId } from 'mongodb'
 import { z } from 'zod'
 import { collection } from '../../db/collection.js'
-import { retryUpsert } from '../../db/upsert.js'
+import { bulkUpsert, retryUpsert } from '../../db/upsert.js'
 import { digestOf } from '../digest.js'
 import { DAY_MS } from '../durations.js'
+import { conversations } from './conversations.js'
 
 /** A call goes on for hours, and what was posted of it in vain comes again. */
 const KEPT_MS = DAY_MS
 
 /**
  * Whom a call was admitted to that came in on a number: its posts may name the number alone, and that may be another
- * user's by the first of them. It outlives its user's erasure, so that what is left of the call is nobody's.
+ * user's by the first of them. It outlives its user's erasure, so that what is left of the call is nobody's; a call
+ * that was not admitted gets one then.
  */
 export const AdmittedCall = z.object({
   /** Hash of the session and the called number. */
@@ -42,9 +44,26 @@ export async function rememberAdmitted(
   now: Date,
 ): Promise<void> {
   const admitted = await admittedCalls.open()
+  const { filter, update } = admission(sessionId, calledNumber, userId, now)
+  await retryUpsert(() => admitted.updateOne(filter, update, { upsert: true }))
+}
+
+/** Remembers the calls of a user that may still go on, whether they were admitted or not: for its erasure. */
+export async function rememberCallsOf(userId: ObjectId, now: Date): Promise<void> {
+  const since = new Date(now.getTime() - KEPT_MS)
+  const found = await (await conversations.open())
+    .find({ userId, createdAt: { $gte: since } })
+    .project<{ sessionId: string; calledNumber?: string }>({ sessionId: 1, calledNumber: 1 })
+    .toArray()
+  const upserts = found.flatMap(({ sessionId, calledNumber }) =>
+    calledNumber === undefined ? [] : [admission(sessionId, calledNumber, userId, now)],
+  )
+  await bulkUpsert(await admittedCalls.open(), upserts)
+}
+
+function admission(sessionId: string, calledNumber: string, userId: ObjectId, now: Date) {
   const first = { userId, expiresAt: new Date(now.getTime() + KEPT_MS) }
-  const _id = idOf(sessionId, calledNumber)
-  await retryUpsert(() => admitted.updateOne({ _id }, { $setOnInsert: first }, { upsert: true }))
+  return { filter: { _id: idOf(sessionId, calledNumber) }, update: { $setOnInsert: first } }
 }
 
 function idOf(sessionId: string, calledNumber: string): string {
