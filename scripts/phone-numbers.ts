@@ -63,15 +63,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** The numbers of a file, each once. A first line that begins with a letter is the header of a table. */
+/** The numbers of a file, each once. A first line that begins with a letter and is no number is a table's header. */
 function readNumbers(file: string, text: string): PhoneNumberInput[] {
   const numbers = new Map<string, PhoneNumberInput>()
   const problems: string[] = []
   for (const [i, written] of text.split(/\r\n|\r|\n/).entries()) {
     const cells = cellsOf(written)
     const [phoneNumber = '', provider] = cells ?? []
-    if (cells?.every(cell => cell === '') || (i === 0 && /^\p{L}/u.test(phoneNumber))) continue
     const parsed = PhoneNumberInput.safeParse({ phoneNumber, ...(provider && { provider }) })
+    const isHeader = i === 0 && /^\p{L}/u.test(phoneNumber) && !parsed.success
+    if (cells?.every(cell => cell === '') || isHeader) continue
     const problem = cells ? parsed.error?.issues[0]?.message : 'its quotes do not match'
     if (problem !== undefined) problems.push(`line ${i + 1}: ${problem}`)
     else if (parsed.data && !numbers.has(parsed.data.phoneNumber))

@@ -6,6 +6,7 @@ import { sessions } from './accounts/sessions.js'
 import { userProfiles } from './accounts/user-profiles.js'
 import { users } from './accounts/users.js'
 import { stripeEvents } from './billing/stripe-events.js'
+import { admittedCalls } from './calls/admitted-calls.js'
 import { conversationTurns } from './calls/conversation-turns.js'
 import { conversations } from './calls/conversations.js'
 import { chatSessions } from './chats/chat-sessions.js'
@@ -27,6 +28,7 @@ export type AnyCollection = Pick<DefinedCollection<never>, 'name' | 'indexes' | 
 
 /** Every collection of the product: for readiness, maintenance and the operators' scripts. */
 export const allCollections: readonly AnyCollection[] = [
+  admittedCalls,
   apiKeys,
   chatSessions,
   conversations,

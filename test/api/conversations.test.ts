@@ -1,7 +1,9 @@
 import { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
+import admitRoute from '../../api/calls/admit.js'
 import conversationsRoute from '../../api/conversations/index.js'
 import { createApiKey } from '../../lib/domain/accounts/api-keys.js'
+import type { Admission } from '../../lib/domain/calls/admission.js'
 import type { SavedConversation } from '../../lib/domain/calls/conversation-ingest.js'
 import { assignPhoneNumber } from '../../lib/domain/phones/phone-assignments.js'
 import { addPhoneNumbers } from '../../lib/domain/phones/phone-numbers.js'
@@ -22,8 +24,15 @@ interface Saved {
   details?: ErrorDetail[]
 }
 
+interface Admitted {
+  data: Admission
+}
+
 const post = (body: unknown, token = adminToken()) =>
   call<Saved>(conversationsRoute, 'POST', '/api/conversations', { body, token })
+
+const admit = (body: unknown, token: string) =>
+  call<Admitted>(admitRoute, 'POST', '/api/calls/admit', { body, token })
 
 const calls = () => testDatabase().db.collection('conversations')
 const turns = () => testDatabase().db.collection('conversationturns')
@@ -226,6 +235,34 @@ describe('whose a call is', () => {
     expect(next).toMatchObject({ status: 201, body: { data: { userId: String(other.user._id) } } })
   })
 
+  it.each(['another user’s', 'nobody’s'])(
+    'is whom it was admitted to, though the number is %s by its first post',
+    async whose => {
+      const { userId, key } = await settleIn()
+      const [SECOND, admission] = ['+918047105678', { to: '080471 01234', sessionId: 'CA1' }]
+      await addPhoneNumbers([{ phoneNumber: SECOND }], new Date())
+      const admitted = (await admit(admission, key)).body.data
+      await assignPhoneNumber(userId, SECOND, new Date())
+      const next = await createTestUser()
+      if (whose === 'another user’s') await assignPhoneNumber(next.user._id, NUMBER, new Date())
+
+      expect((await admit(admission, key)).body.data).toEqual(admitted)
+      const first = await post(turnPost({ ...admission, duration: 9 }), key)
+
+      expect(first).toMatchObject({ status: 201, body: { data: { userId: String(userId) } } })
+      expect((await turns().distinct('userId')).map(String)).toEqual([String(userId)])
+      const used = await testDatabase().db.collection('usageperiods').find().toArray()
+      expect(used).toMatchObject([{ userId, calls: 1, seconds: 9 }])
+      const limited = await createApiKey(
+        { scopes: ['calls:write'], userIds: [String(next.user._id)] },
+        undefined,
+        new Date(),
+      )
+      const turn = turnPost({ ...admission, userMessage: 'Who is it?' })
+      expect((await post(turn, limited.key)).status).toBe(404)
+    },
+  )
+
   it('is found by either once it is known by one', async () => {
     const { id, key } = await settleIn()
     const body = turnPost()
@@ -310,7 +347,9 @@ describe('who saves calls', () => {
     expect((await post({ ...body, userId: other, userMessage: 'Mine still' }, limited)).status).toBe(200)
     expect((await post(body, key)).status).toBe(409)
     expect(await turns().countDocuments()).toBe(2)
-    expect((await post({ ...body, sessionId: 'next' }, key)).body.data.userId).toBe(id)
+    const next = { to: NUMBER, sessionId: 'next' }
+    expect((await admit({ ...next, userId: other }, limited)).status).toBe(200)
+    expect((await post({ ...body, ...next }, key)).body.data.userId).toBe(id)
   })
 
   it('is no user with a key of its own, who could take the session of another’s call', async () => {

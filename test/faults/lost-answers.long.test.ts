@@ -13,7 +13,7 @@ const WRITES: readonly [Client, collections: string[]][] = [
   ['event', ['events']],
   ['login', ['loginfailures', 'users', 'refreshtokens']],
   ['call', ['conversations', 'conversationturns', 'usageperiods']],
-  ['admission', ['usageperiods']],
+  ['admission', ['admittedcalls', 'usageperiods']],
   // Not its claim in `stripeevents`: one that nobody knows of lasts a minute, and Stripe comes later than that.
   ['webhook', ['userprofiles']],
 ]

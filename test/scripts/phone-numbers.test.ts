@@ -50,6 +50,13 @@ it('imports lines of numbers, more than one batch of them', PATIENCE, async () =
   expect((await inventory()).map(({ _id }) => _id)).toEqual(numbers)
 })
 
+it('takes a first line that is a number for no header, however it is written', PATIENCE, async () => {
+  const { code } = await importFile('tel:+91-80-4710-1230\ntel:+91-80-4710-1231\n', '--apply')
+
+  expect(code).toBe(0)
+  expect(await inventory()).toEqual([{ _id: '+918047101230' }, { _id: '+918047101231' }])
+})
+
 it('writes nothing in a dry run', PATIENCE, async () => {
   const { code, output, told } = await importFile('+918047101230\n')
 

@@ -11,7 +11,7 @@ const GET = route(
     query: UsageHistoryQuery,
     responses: { 200: { description: 'A page of periods', schema: UsageHistoryPage } },
   },
-  async ({ query, caller }) => success(await listUsageHistory(caller.user._id, query)),
+  async ({ query, caller, context }) => success(await listUsageHistory(caller.user._id, query, context.now)),
 )
 
 export default serve('/api/user/usage/history', { GET })

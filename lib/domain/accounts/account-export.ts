@@ -32,7 +32,7 @@ export async function exportAccount(user: User, now: Date): Promise<z.infer<type
     (await sessions.open()).find({ userId: user._id }).toArray(),
     findMails(user.email),
     (await widgetConfigs.open()).find({ ownerId: user._id }, { projection: { projectId: 1 } }).toArray(),
-    usageOf(user._id),
+    usageOf(user._id, now),
   ])
   return {
     exportedAt: now,

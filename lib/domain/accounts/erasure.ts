@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { PasswordAttempt } from '../../auth/passwords.js'
 import { deleteCustomer } from '../../billing/checkout.js'
 import { collection } from '../../db/collection.js'
+import { rememberCallsOf } from '../calls/admitted-calls.js'
 import { conversationTurns } from '../calls/conversation-turns.js'
 import { conversations } from '../calls/conversations.js'
 import { forgetMails } from '../mail-outbox.js'
@@ -137,6 +138,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
+  await rememberCallsOf(userId, now)
   // Their turns after the calls: a post that finds no call adds no turn to it.
   const calls = await (await conversations.open()).deleteMany({ userId })
   const [turns, profile, keys, ended, usage, projects] = await Promise.all([

@@ -5,6 +5,7 @@ import { AppError } from '../../errors.js'
 import { Preferences, preferencesOf, type UserProfile, userProfiles } from '../accounts/user-profiles.js'
 import { statusOf, users } from '../accounts/users.js'
 import { type Entitlement, entitlementAt } from '../billing/subscriptions.js'
+import { given } from '../client-input.js'
 import type { DataScope } from '../data-scope.js'
 import { UserId } from '../ids.js'
 import { InventoryNumber } from '../phones/phone-numbers.js'
@@ -27,6 +28,7 @@ import {
   usagePeriods,
 } from '../usage/usage-periods.js'
 import { sweepPeriod } from '../usage/usage-settlement.js'
+import { findAdmittedUser, rememberAdmitted } from './admitted-calls.js'
 import { findCalls, findUserOfCall } from './metered-calls.js'
 
 /** No call is let on for longer than this, whatever its plan: a line that was never hung up is none. */
@@ -39,8 +41,8 @@ const MAX_ATTEMPTS = 50
 export const AdmitCallInput = z
   .object({
     /** The number that was called. */
-    to: InventoryNumber.optional(),
-    userId: UserId.optional(),
+    to: given(InventoryNumber),
+    userId: given(UserId),
     sessionId: z.string().trim().min(1).max(200),
   })
   .refine(({ to, userId }) => to !== undefined || userId !== undefined, {
@@ -75,35 +77,50 @@ export type Admission = z.infer<typeof Admission>
  * @throws {AppError} `not_found` where there is no active user with that id or number in the scope.
  */
 export async function admitCall(scope: DataScope, input: AdmitCallInput, now: Date): Promise<Admission> {
-  const { userId, profile } = await findCallee(scope, input)
+  const { userId, profile, isRemembered } = await findCallee(scope, input)
+  const { sessionId } = input
+  // Who may not admit everybody's calls is not believed that a user's came in on just any number.
+  const to = input.userId !== undefined && scope.ownerIds ? undefined : input.to
   const entitlement = entitlementAt(profile?.subscription, now)
-  const reserved = await reserve(userId, input.sessionId, entitlement, now)
+  const [reserved] = await Promise.all([
+    reserve(userId, sessionId, entitlement, now),
+    to !== undefined && !isRemembered && rememberAdmitted(sessionId, to, userId, now),
+  ])
   const known = { userId: userId.toHexString(), preferences: preferencesOf(profile) }
   if (typeof reserved === 'string')
     return { allowed: false, reason: reserved, ...known, maxSeconds: 0, reservationId: null }
-  return { allowed: true, ...known, maxSeconds: reserved, reservationId: entryKey(input.sessionId) }
+  return { allowed: true, ...known, maxSeconds: reserved, reservationId: entryKey(sessionId) }
 }
 
 /** What an admission needs of a profile: what it knows of the business may be long. */
 const PROFILE = { projection: { userId: 1, preferences: 1, subscription: 1 } }
 
+interface Callee {
+  userId: ObjectId
+  profile: UserProfile | null
+  /** By an earlier admission. */
+  isRemembered: boolean
+}
+
 /**
- * Whose call it is, whether or not that user is active: one that goes on is whose it was posted as, else the number is
- * its profile's, and an id needs none.
+ * Whose call it is, whether or not that user is active: one that goes on is whose it was posted as, one that is about to
+ * whom it was admitted to, else the number is its profile's, and an id needs none.
  */
 async function findCallee(
   { ownerIds }: DataScope,
   { to = '', userId, sessionId }: AdmitCallInput,
-): Promise<{ userId: ObjectId; profile: UserProfile | null }> {
+): Promise<Callee> {
   const given = userId === undefined ? undefined : new ObjectId(userId)
-  const [found, taker] = await Promise.all([
+  const [found, taker, admitted] = await Promise.all([
     findProfile(given ? { userId: given } : { assignedPhoneNumber: to }),
     given ? undefined : findUserOfCall(sessionId, to),
+    given ? undefined : findAdmittedUser(sessionId, to),
   ])
-  const id = given ?? taker ?? found?.userId
+  const id = given ?? taker ?? admitted ?? found?.userId
   if (!id || (ownerIds && !ownerIds.some(owner => owner.equals(id)))) throw nobody()
   const isTheirs = given || found?.userId.equals(id)
-  return { userId: id, profile: isTheirs ? found : await findProfile({ userId: id }) }
+  const profile = isTheirs ? found : await findProfile({ userId: id })
+  return { userId: id, profile, isRemembered: admitted !== undefined }
 }
 
 async function findProfile(which: Filter<UserProfile>): Promise<UserProfile | null> {

@@ -98,8 +98,11 @@ export async function getConversation(
   }
 }
 
-/** A call in an export, with the turn that one of the old system keeps in itself. */
-export const ExportedConversation = PublicConversation.extend({ turns: z.array(PublicTurn).optional() })
+/** A call in an export, with where it came in, and the turn that one of the old system keeps in itself. */
+export const ExportedConversation = PublicConversation.extend({
+  calledNumber: z.string().nullable(),
+  turns: z.array(PublicTurn).optional(),
+})
 export type ExportedConversation = z.infer<typeof ExportedConversation>
 
 /** Every call of a user, newest first, as they are read. */
@@ -107,6 +110,7 @@ export async function* streamConversations(userId: ObjectId): AsyncGenerator<Exp
   const found = (await conversations.open()).find({ userId }).sort(newestFirst).batchSize(EXPORT_BATCH)
   for await (const call of found) {
     const turns = oldTurnOf(call)
-    yield { ...toPublicConversation(call), ...(turns.length > 0 && { turns }) }
+    const calledNumber = call.calledNumber ?? null
+    yield { ...toPublicConversation(call), calledNumber, ...(turns.length > 0 && { turns }) }
   }
 }

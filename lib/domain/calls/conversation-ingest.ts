@@ -7,6 +7,7 @@ import { userProfiles } from '../accounts/user-profiles.js'
 import { users } from '../accounts/users.js'
 import { type DataScope, oneOf } from '../data-scope.js'
 import { namedFieldsOf } from '../named-fields.js'
+import { findAdmittedUser } from './admitted-calls.js'
 import { changesBy, latestBy, newCall } from './conversation-changes.js'
 import type { ConversationInput } from './conversation-input.js'
 import { meterConversation } from './conversation-metering.js'
@@ -79,7 +80,7 @@ async function writeCall(
   const moved = await moveCall({ sessionId, ...known }, believed, turn, now)
   if (moved) return { call: moved, isNew: false }
 
-  const userId = await findUserId(given, to)
+  const userId = await findUserId(given, input)
   if (!userId || !isInScope(userId, scope)) throw unknownUser()
   const call = newCall(believed, turn, userId, now)
   const calls = await conversations.openGuarded()
@@ -119,21 +120,24 @@ async function saveTurn(turn: NewTurn, { _id, userId }: Conversation, now: Date)
     await (await conversations.open()).updateOne({ _id, userId }, [{ $set: latest }])
 }
 
-/** Whose call it is. One that is erased is nobody's. */
+/** Whose call it is: whom it was admitted to, else who has the number. One that is erased is nobody's. */
 async function findUserId(
   given: ObjectId | undefined,
-  to: string | undefined,
+  { sessionId, to }: ConversationInput,
 ): Promise<ObjectId | undefined> {
-  if (given) {
-    const isThere = { _id: given, status: { $ne: 'deleted' as const } }
-    return (await (await users.open()).findOne(isThere, { projection: { _id: 1 } }))?._id
-  }
+  if (given) return findUnerased(given)
   if (to === undefined) return undefined
-  const holder = await (await userProfiles.open()).findOne(
-    { assignedPhoneNumber: to },
-    { projection: { userId: 1 } },
-  )
-  return holder?.userId
+  const profiles = await userProfiles.open()
+  const [admitted, holder] = await Promise.all([
+    findAdmittedUser(sessionId, to),
+    profiles.findOne({ assignedPhoneNumber: to }, { projection: { userId: 1 } }),
+  ])
+  return !admitted || holder?.userId.equals(admitted) ? holder?.userId : findUnerased(admitted)
+}
+
+async function findUnerased(_id: ObjectId): Promise<ObjectId | undefined> {
+  const isThere = { _id, status: { $ne: 'deleted' as const } }
+  return (await (await users.open()).findOne(isThere, { projection: { _id: 1 } }))?._id
 }
 
 function isInScope(userId: ObjectId, { ownerIds }: DataScope): boolean {

@@ -63,7 +63,7 @@ export async function* streamTurns(userId: ObjectId): AsyncGenerator<PublicTurn 
 /** A call of the old system kept one turn, in itself. */
 export function oldTurnOf(call: Conversation): PublicTurn[] {
   const { userMessage, aiResponse, audioUrl, responseAudioUrl, metadata } = call
-  if (call.latestTurn || !(userMessage ?? aiResponse ?? audioUrl ?? responseAudioUrl)) return []
+  if (call.latestTurn || !(userMessage || aiResponse || audioUrl || responseAudioUrl)) return []
   const words = {
     ...(userMessage && { userMessage }),
     ...(aiResponse && { aiResponse }),

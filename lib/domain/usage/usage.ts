@@ -162,20 +162,21 @@ export const UsageHistoryPage = cursorPage(UsageRow)
 export async function listUsageHistory(
   userId: ObjectId,
   { limit, cursor }: z.infer<typeof UsageHistoryQuery>,
+  now: Date,
 ): Promise<z.infer<typeof UsageHistoryPage>> {
   const found = await (await usagePeriods.open())
     .find({ userId, ...(cursor !== undefined && olderThan(userId, cursor)) }, { projection: { open: 0 } })
     .sort({ start: -1, _id: -1 })
     .limit(limit + 1)
     .toArray()
-  const items = found.slice(0, limit).map(toRow)
+  const items = await toRows(found.slice(0, limit), now)
   return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
 /** Every period of a user, newest first, for its export. */
-export async function usageOf(userId: ObjectId): Promise<UsageRow[]> {
+export async function usageOf(userId: ObjectId, now: Date): Promise<UsageRow[]> {
   const found = (await usagePeriods.open()).find({ userId }, { projection: { open: 0 } })
-  return (await found.sort({ start: -1, _id: -1 }).toArray()).map(toRow)
+  return toRows(await found.sort({ start: -1, _id: -1 }).toArray(), now)
 }
 
 /** Two periods may start at once, where a subscription begins with the month: then the id decides. */
@@ -189,6 +190,20 @@ function startOf(periodId: string): Date {
   return new Date(PERIOD_ID.exec(periodId)?.[1] ?? '')
 }
 
-function toRow({ periodId, plan, start, end, limits, calls, seconds }: UsagePeriod): UsageRow {
-  return { id: periodId, plan, period: { start, end }, ...quotas(limits, { calls, seconds }) }
+/**
+ * Periods that were read without their entries as rows. Those are read only where some may be over that nobody has
+ * given back yet: the row of a month says what its report does.
+ */
+async function toRows(periods: readonly UsagePeriod[], now: Date): Promise<UsageRow[]> {
+  const due = periods.filter(({ sweepAt, limits }) => sweepAt && sweepAt <= now && !isUnlimited(limits))
+  const which = { _id: { $in: due.map(({ _id }) => _id) } }
+  const read = due.length > 0 ? await (await usagePeriods.open()).find(which).toArray() : []
+  const withEntries = new Map(read.map(period => [period._id, period]))
+  return periods.map(period => toRow(withEntries.get(period._id) ?? period, now))
+}
+
+function toRow(period: UsagePeriod, now: Date): UsageRow {
+  const { periodId, plan, start, end, limits, seconds } = period
+  const used = { calls: usedCalls(period, now), seconds }
+  return { id: periodId, plan, period: { start, end }, ...quotas(limits, used) }
 }

@@ -58,6 +58,19 @@ describe('POST /api/calls/admit', () => {
     expect(await testDatabase().db.collection('usageperiods').findOne()).toMatchObject({ calls: 1 })
   })
 
+  it('takes null for what is not known, as a post of the call does', async () => {
+    const key = await keyWith()
+    const userId = String(asha.user._id)
+    for (const body of [
+      { to: NUMBER, userId: null },
+      { to: null, userId },
+    ])
+      expect(await admit(key, { ...body, from: null, sessionId: 'CA1' })).toMatchObject({
+        status: 200,
+        body: { data: { allowed: true, userId } },
+      })
+  })
+
   it('answers 200 with the reason where the limit is reached', async () => {
     const key = await keyWith()
     for (let i = 0; i < 10; i++) await admit(key, { to: NUMBER, sessionId: `CA${i}` })
@@ -94,6 +107,7 @@ describe('POST /api/calls/admit', () => {
     const key = await keyWith()
     const wrong: [unknown, string][] = [
       [{ sessionId: 'CA1' }, 'to'],
+      [{ to: null, userId: null, sessionId: 'CA1' }, 'to'],
       [{ to: 'hello', sessionId: 'CA1' }, 'to'],
       [{ to: { $gt: '' }, sessionId: 'CA1' }, 'to'],
       [{ userId: { $ne: null }, sessionId: 'CA1' }, 'userId'],

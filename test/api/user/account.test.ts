@@ -151,7 +151,7 @@ describe('the export', () => {
     await testDatabase().db.collection('conversations').insertOne(old)
     for (const { user } of [asha, ravi])
       for (const turnId of [1, 2]) {
-        const body = turnPost({ userId: String(user._id), sessionId: `s-${user._id}`, turnId })
+        const body = turnPost({ userId: String(user._id), to: NUMBER, sessionId: `s-${user._id}`, turnId })
         await call(conversationsRoute, 'POST', '/api/conversations', { body, token: adminToken() })
       }
 
@@ -160,8 +160,12 @@ describe('the export', () => {
     const sessionId = `s-${asha.user._id}`
     expect(body.data).toMatchObject({
       conversations: [
-        { sessionId, phoneNumber: '+919876501234' },
-        { sessionId: old.sessionId, turns: [{ audioUrl: old.audioUrl, metadata: old.metadata }] },
+        { sessionId, phoneNumber: '+919876501234', calledNumber: NUMBER },
+        {
+          sessionId: old.sessionId,
+          calledNumber: null,
+          turns: [{ audioUrl: old.audioUrl, metadata: old.metadata }],
+        },
       ],
       conversationTurns: [
         { sessionId, aiResponse: 'We have two.' },

@@ -262,6 +262,15 @@ describe('one call', () => {
     })
     expect(sessions(await list())).toEqual([old.sessionId])
   })
+
+  it('of the old system that the agent began reads as what it said', async () => {
+    const old = { ...oldConversation(asha.user._id), userMessage: '', audioUrl: '' }
+    await db().collection('conversations').insertOne(old)
+
+    const { aiResponse, responseAudioUrl } = old
+    const turn = { userMessage: null, aiResponse, audioUrl: null, responseAudioUrl }
+    expect((await read(old.sessionId)).body.data.turns).toMatchObject([turn])
+  })
 })
 
 describe('calls of others', () => {

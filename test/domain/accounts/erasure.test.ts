@@ -186,6 +186,26 @@ describe('an erasure', () => {
     expect((await admitCall({}, called, NOW)).userId).toBe(String(again._id))
   })
 
+  it.each([true, false])(
+    'in the middle of a call leaves the rest of it to nobody, least of all to whose the number is next: admitted %s',
+    async isAdmitted => {
+      const { user, password } = await settleIn()
+      const called = { to: NUMBER, sessionId: 'CA1' }
+      const post = () => saveConversation(ConversationInput.parse(turnPost(called)), {}, NOW)
+      if (isAdmitted) await admitCall({}, called, NOW)
+      await post()
+
+      await deleteAccount(user, password, request)
+      const next = await createTestUser()
+      await assignPhoneNumber(next.user._id, NUMBER, NOW)
+
+      await expect(post()).rejects.toMatchObject({ code: 'not_found' })
+      await expect(admitCall({}, called, NOW)).rejects.toMatchObject({ code: 'not_found' })
+      for (const collection of ['conversations', 'conversationturns', 'usageperiods'])
+        expect(await db().collection(collection).countDocuments(), collection).toBe(0)
+    },
+  )
+
   it('takes leads and chats from the user with the projects, those of captures that were under way too', async () => {
     const { user, password } = await settleIn()
     const capture = async (projectId: string, ownerId = user._id) => {

@@ -2,7 +2,12 @@ import type { ObjectId } from 'mongodb'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { admitCall } from '../../../lib/domain/calls/admission.js'
 import { maintain } from '../../../lib/domain/maintenance/maintenance.js'
-import { checkUsageLimits } from '../../../lib/domain/usage/usage.js'
+import {
+  checkUsageLimits,
+  listUsageHistory,
+  UsageHistoryQuery,
+  usageOf,
+} from '../../../lib/domain/usage/usage.js'
 import { type MeteredCall, meterCall } from '../../../lib/domain/usage/usage-metering.js'
 import { sweepUsage } from '../../../lib/domain/usage/usage-settlement.js'
 import { emptyDatabase, testDatabase } from '../../support/database.js'
@@ -50,10 +55,17 @@ describe('a reservation', () => {
       calls: { used: 10 },
     })
 
+    const unused = { used: 0, limit: 10, remaining: 10 }
     expect(await checkUsageLimits(userId, later(2 * MINUTE_MS))).toMatchObject({
       allowed: true,
-      calls: { used: 0, remaining: 10 },
+      calls: unused,
     })
+    // Nor in the history, where the month is over either.
+    for (const now of [later(2 * MINUTE_MS), later(30 * 24 * HOUR_MS)]) {
+      const { items } = await listUsageHistory(userId, UsageHistoryQuery.parse({}), now)
+      expect(items).toMatchObject([{ calls: unused }])
+      expect(await usageOf(userId, now)).toEqual(items)
+    }
   })
 
   it('lasts two minutes more when it is asked for again', async () => {

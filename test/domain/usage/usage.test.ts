@@ -152,7 +152,8 @@ describe('the forecast', () => {
 
 describe('the history', () => {
   const months = ['2026-08', '2026-09', '2026-10', '2026-11']
-  const list = (query: object) => listUsageHistory(userId, UsageHistoryQuery.parse(query))
+  const list = (query: object) =>
+    listUsageHistory(userId, UsageHistoryQuery.parse(query), at('2026-11-12T12:00:00Z'))
 
   it('has a row a period, newest first, with the limits of then, and nobody else’s', async () => {
     await store({ calls: 3, seconds: 90 }, { userId: new ObjectId(), calls: 5 })
