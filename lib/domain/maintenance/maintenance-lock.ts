@@ -36,8 +36,11 @@ export interface Lock {
   next: string | undefined
   /** Whether it is held still: not after it could not be renewed for a minute. */
   isHeld(): boolean
-  /** Notes the job that comes next, for the run after this one: a job may end the process that it runs in. */
-  moveTo(next: string): Promise<void>
+  /**
+   * Notes the job that comes next, for the run after this one: a job may end the process that it runs in. Nobody waits
+   * for the note, which is made again with each renewal.
+   */
+  moveTo(next: string): void
   /** Releases it. */
   end(ok: boolean): Promise<void>
   /** Stops renewing: the lease keeps others out for a while yet, since a job may still be at work. */
@@ -77,14 +80,15 @@ export async function acquireLock(clock: () => Date): Promise<Lock | { runningSi
     else clearInterval(renewing)
   }
   // A renewal that fails is followed by others before the lease ends.
-  const renewing = setInterval(() => void renew().catch(() => {}), RENEWED_EVERY_MS)
+  const tryToRenew = () => void renew().catch(() => {})
+  const renewing = setInterval(tryToRenew, RENEWED_EVERY_MS)
 
   return {
     next,
     isHeld: () => clock() < expiresAt,
-    async moveTo(job) {
+    moveTo(job) {
       next = job
-      await renew().catch(() => {})
+      tryToRenew()
     },
     async end(ok) {
       clearInterval(renewing)

@@ -80,7 +80,7 @@ export async function runJobs(
     for (const job of pending) {
       if (shouldStop()) break
       onJob?.(job.name)
-      await lock.moveTo(following(job, jobs))
+      lock.moveTo(following(job, jobs))
       const patienceMs = Math.max(0, budgetMs - elapsedMs()) + graceMs
       const { report, isStuck } = await runJob(job, clock(), shouldStop, patienceMs, logFailure)
       reports.set(job.name, added(reports.get(job.name), report))

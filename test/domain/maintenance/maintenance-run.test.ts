@@ -1,5 +1,5 @@
 import { ObjectId } from 'mongodb'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { findMaintenanceLock, maintenanceLocks } from '../../../lib/domain/maintenance/maintenance-lock.js'
 import {
   type Job,
@@ -154,9 +154,12 @@ describe('of several at once', () => {
 
   it('the next one begins behind the job that killed a run', async () => {
     let noted: string | undefined
-    const fatal = job('b', async () => {
-      noted = (await findMaintenanceLock())?.next
-    })
+    const fatal = job('b', () =>
+      vi.waitFor(async () => {
+        noted = (await findMaintenanceLock())?.next
+        expect(noted).toBe('c')
+      }),
+    )
 
     await run([job('a'), fatal, job('c')])
 
