@@ -71,6 +71,7 @@ describe.runIf(inject('redisInstalled'))('a Redis that fails', () => {
     ['is gone', () => rest.close()],
     ['has lost what is behind it', () => redis.kill()],
     ['does not answer', () => rest.stall()],
+    ['answers something else', () => rest.mumble()],
   ])(
     'that %s leaves the count to MongoDB within the time-out, and is left alone for a while',
     async (_, fail) => {
