@@ -96,12 +96,27 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     const { request, requestId } = exchange
     const origin = failure instanceof OriginRefused ? null : request.headers.get('origin')
     const limit = failure instanceof RateLimited ? failure.limit : exchange.limit
-    return toResponse(reply, request, {
+    const { body } = reply
+    const sent = body instanceof ReadableStream ? { ...reply, body: watched(body, requestId) } : reply
+    return toResponse(sent, request, {
       ...corsHeaders(origin),
       // What a cache keeps for everybody says nothing of the one client that asked, least of all in its own words.
       ...(!isShared(reply) && { 'X-Request-Id': requestId, ...limitHeaders(limit) }),
       ...(failure?.code === 'method_not_allowed' && { Allow: methods.join(', ') }),
     })
+  }
+
+  /** A body whose failure on the way is told to the log: the line of its request says only that it began. */
+  function watched(body: ReadableStream, requestId: string): ReadableStream {
+    async function* chunks() {
+      try {
+        yield* body
+      } catch (failure) {
+        logBackgroundFailure(requestId, path, failure)
+        throw failure
+      }
+    }
+    return ReadableStream.from(chunks())
   }
 
   return { path, verbs, fetch }
