@@ -95,7 +95,10 @@ const Variables = z.object({
     .optional(),
   OPENAI_BASE_URL: z
     .string()
-    .refine(text => /^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text), 'must be an http(s) URL')
+    .refine(
+      text => /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i.test(text) && URL.canParse(text),
+      'must be an http(s) URL, without a password, ? or #',
+    )
     .transform(text => text.replace(/\/+$/, ''))
     .default('https://api.openai.com/v1'),
   CHAT_MODEL: z

@@ -291,7 +291,9 @@ describe('the model that answers visitors', () => {
       'OPENAI_BASE_URL',
     ])
     expect(problemsOf(values).join('\n')).not.toMatch(/hunter2|2\.5|models\.example/)
-    for (const url of ['models.example/v1', 'ftp://models.example', 'https://'])
+    // No request can be made of a URL with a password in it.
+    const urls = ['models.example/v1', 'ftp://models.example', 'https://', 'https://me:pw@models.example/v1']
+    for (const url of urls)
       expect(namesOf(problemsOf({ OPENAI_BASE_URL: url })), url).toEqual(['OPENAI_BASE_URL'])
   })
 })
