@@ -34,6 +34,16 @@ const RedisUrl = z.string().refine(text => {
 
 const RedisToken = z.string().regex(/^[!-~]+$/, 'must be a token, without spaces')
 
+// In an `Authorization` header, whose words and bytes it is compared by.
+const BearerToken = z.string().regex(/^[!-~]+$/, 'must consist of ASCII characters without spaces')
+
+const MailAddress = z
+  .string()
+  .regex(
+    /^(?:[^<>\p{Cc}]*<[^\s<>@"',;]+@[^\s<>@"',;]+>|[^\s<>@"',;]+@[^\s<>@"',;]+)$/u,
+    'must be an address like Leadline <no-reply@app.example.com>',
+  )
+
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
 /** A duration like `15m` or `7d`, in seconds. */
@@ -61,9 +71,9 @@ const Variables = z.object({
   MONGO_URI: mongoUri.optional(),
   MONGODB_URI: mongoUri.optional(),
   DATA_STORE: z.enum(['mongo', 'file'], 'must be mongo or file').optional(),
-  ADMIN_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
+  ADMIN_TOKEN: BearerToken.min(32, 'must have at least 32 characters').optional(),
   // Half of the others: what Vercel's documentation of crons asks for, and all that it opens is the maintenance.
-  CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  CRON_SECRET: BearerToken.min(16, 'must have at least 16 characters').optional(),
   APP_ORIGINS: list.pipe(z.array(Origin)),
   APP_URL: Origin.optional(),
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
@@ -85,7 +95,10 @@ const Variables = z.object({
     .optional(),
   OPENAI_BASE_URL: z
     .string()
-    .refine(text => /^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text), 'must be an http(s) URL')
+    .refine(
+      text => /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i.test(text) && URL.canParse(text),
+      'must be an http(s) URL, without a password, ? or #',
+    )
     .transform(text => text.replace(/\/+$/, ''))
     .default('https://api.openai.com/v1'),
   CHAT_MODEL: z
@@ -96,8 +109,9 @@ const Variables = z.object({
   SMTP_URL: z
     .string()
     .regex(/^smtps?:\/\/\S+$/, 'must start with smtp:// or smtps://')
+    .refine(text => URL.canParse(text), 'must be a URL: with /, # and ? in its password as %2F, %23 and %3F')
     .optional(),
-  MAIL_FROM: z.string().optional(),
+  MAIL_FROM: MailAddress.optional(),
   STRIPE_SECRET_KEY: z
     .string()
     .regex(/^(sk|rk)_\w+$/, 'must start with sk_ or rk_')

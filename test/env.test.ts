@@ -205,6 +205,17 @@ describe('secrets', () => {
     expect(problemsOf({ ADMIN_TOKEN: 'a'.repeat(32), CRON_SECRET: 'c'.repeat(16) })).toEqual([])
   })
 
+  it.each([
+    'correct horse battery staple, and more',
+    'ein-schlüssel-mit-umlaut-und-noch-mehr',
+    'two\nlines-of-a-paste-that-went-wrong',
+  ])('that clients send in a header are not %j, which none can carry', secret => {
+    const problems = problemsOf({ ADMIN_TOKEN: secret, CRON_SECRET: secret })
+    expect(namesOf(problems)).toEqual(['ADMIN_TOKEN', 'CRON_SECRET'])
+    expect(problems.join()).not.toContain(secret)
+    expect(problemsOf({ AUTH_SECRET: secret })).toEqual([])
+  })
+
   it('are asked for where they are missing, without the values of the others', () => {
     const warnings = configurationWarnings(readEnv({ ADMIN_TOKEN: 'a'.repeat(32), RATE_LIMIT_SCALE: '20' }))
 
@@ -280,7 +291,9 @@ describe('the model that answers visitors', () => {
       'OPENAI_BASE_URL',
     ])
     expect(problemsOf(values).join('\n')).not.toMatch(/hunter2|2\.5|models\.example/)
-    for (const url of ['models.example/v1', 'ftp://models.example', 'https://'])
+    // No request can be made of a URL with a password in it.
+    const urls = ['models.example/v1', 'ftp://models.example', 'https://', 'https://me:pw@models.example/v1']
+    for (const url of urls)
       expect(namesOf(problemsOf({ OPENAI_BASE_URL: url })), url).toEqual(['OPENAI_BASE_URL'])
   })
 })
@@ -328,6 +341,44 @@ describe('what billing needs', () => {
     expect(of({})).toEqual([])
     expect(of(STRIPE)).toEqual([])
     expect(of({ STRIPE_SECRET_KEY: 'rk_live_1' })).toEqual(['STRIPE_PRICE_BASIC,', 'STRIPE_WEBHOOK_SECRET'])
+  })
+})
+
+describe('what mail needs', () => {
+  it.each([
+    'no-reply@example.com',
+    'Leadline <no-reply@example.com>',
+    '"Asha, Inc." <no-reply@mail.example.co.in>',
+    'लीडलाइन <no-reply@example.com>',
+    '<no-reply@localhost>',
+  ])('is from %s as it is given', from => {
+    expect(readEnv({ MAIL_FROM: from }).mailFrom).toBe(from)
+  })
+
+  it.each([
+    'Leadline',
+    '"Leadline <no-reply@example.com>"',
+    "'no-reply@example.com'",
+    'a@example.com, b@example.com',
+    'no-reply@example.com\r\nBcc: b@example.com',
+    'Leadline <no-reply>',
+  ])('is from nobody who is called %j', from => {
+    expect(namesOf(problemsOf({ MAIL_FROM: from }))).toEqual(['MAIL_FROM'])
+  })
+
+  it.each(['smtps://user:p%2Fw@smtp.example.com', 'smtp://127.0.0.1:25?ignoreTLS=true'])(
+    'goes to %s',
+    url => {
+      expect(readEnv({ SMTP_URL: url }).smtpUrl).toBe(url)
+    },
+  )
+
+  it.each([
+    'https://smtp.example.com',
+    'smtps://user:p/w@smtp.example.com',
+    'smtps://user:p#w@smtp.example.com',
+  ])('does not go to %s, which is no address of a server', url => {
+    expect(namesOf(problemsOf({ SMTP_URL: url }))).toEqual(['SMTP_URL'])
   })
 })
 

@@ -7,10 +7,13 @@ export function plainText(text: string, maxCharacters: number): string {
     // Some more than is kept, for the markup in it.
     .slice(0, 4 * maxCharacters)
     .replace(/```[a-z]*|`/gi, '')
-    .replace(/!?\[([^[\]\n]*)\]\(([^()\s]*)\)/g, '$1')
-    .replace(/<(?=[a-z/!?])[^<>]*>?/gi, '')
-    .replace(/^[ \t]*#{1,6}[ \t]+/gm, '')
+    // Before links and tags: what is left without it may be one.
     .replace(/\*\*|__/g, '')
+    .replace(/!?\[([^[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)/g, '$1')
+    .replace(/<(?=[a-z/!?])[^<>]*>?/gi, '')
+    // What is one only now, since something in it or around it is gone.
+    .replace(/\](?=\()|<(?=[a-z/!?])/gi, '$& ')
+    .replace(/^[ \t]*#{1,6}[ \t]+/gm, '')
     // Control characters, but for line feeds.
     .replace(/[^\P{Cc}\n]/gu, ' ')
     .replace(/[^\S\n]+/g, ' ')
@@ -23,5 +26,5 @@ function cut(text: string, maxCharacters: number): string {
   const head = text.slice(0, maxCharacters - 1)
   const end = [...head.matchAll(/[.!?।](?=\s)/g)].at(-1)?.index ?? 0
   if (end > maxCharacters / 2) return head.slice(0, end + 1)
-  return `${head.replace(/\s+\S*$/, '')}…`
+  return `${head.replace(/\s+\S*$|\p{Surrogate}$/u, '')}…`
 }

@@ -2,6 +2,7 @@ import { attachDatabasePool } from '@vercel/functions'
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { ConfigurationError, env } from '../env.js'
 import { AppError } from '../errors.js'
+import { withTimeout } from '../with-timeout.js'
 import { unavailable } from './errors.js'
 import { onHeartbeatHung } from './heartbeats.js'
 
@@ -78,14 +79,24 @@ async function connect(): Promise<Db> {
     throw new AppError('not_configured', 'No database is configured: set MONGO_URI.')
   const name = databaseNameOf(mongoUri)
   const client = createClient(mongoUri)
+  const connecting = client.connect()
   try {
-    await client.connect()
+    // The driver has no limit for the look-up of an SRV record: where the name server is silent, most of a minute.
+    const { serverSelectionTimeoutMS, connectTimeoutMS } = client.options
+    const limitMs = serverSelectionTimeoutMS + connectTimeoutMS
+    if (!(await withTimeout(limitMs, connecting))) throw new Error(`No connection within ${limitMs} ms`)
   } catch (error) {
+    // One that is still on its way would be open after it was closed.
+    connecting.then(() => client.close()).catch(() => {})
     await client.close()
     // Whatever it was (no route, no DNS record, refused credentials), for a client the database is away.
     throw unavailable(error)
   }
-  onHeartbeatHung(client, () => void closeDatabase().catch(() => {}))
+  const connection = shared[slot]
+  onHeartbeatHung(client, () => {
+    // It may hang with several servers, and is replaced after the first.
+    if (shared[slot] === connection) void closeDatabase().catch(() => {})
+  })
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
   return client.db(name)

@@ -69,11 +69,15 @@ async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array
   for await (const line of lines) yield encoder.encode(line)
 }
 
-/** CSV as RFC 4180 describes it. */
+/** CSV as RFC 4180 describes it. Its heading comes with the first row: until that is read it may be another answer. */
 async function* csvLines<T>(rows: AsyncIterable<T>, columns: Columns<T>): AsyncGenerator<string> {
-  yield `${BOM}${Object.keys(columns).join(',')}\r\n`
+  let before = `${BOM}${Object.keys(columns).join(',')}\r\n`
   const cells = Object.values(columns)
-  for await (const row of rows) yield `${cells.map(cell => csvCell(cell(row))).join(',')}\r\n`
+  for await (const row of rows) {
+    yield `${before}${cells.map(cell => csvCell(cell(row))).join(',')}\r\n`
+    before = ''
+  }
+  if (before !== '') yield before
 }
 
 /**

@@ -72,7 +72,9 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
       // A refusal came too late to be told, but nothing failed.
       if (errorTable[asAppError(failure).code].status >= 500) logBackgroundFailure(requestId, path, failure)
     }
-    waitUntil(work.catch(log))
+    // Nobody reads on what is sent while it is read.
+    const discard = ({ body }: Reply) => (body instanceof ReadableStream ? body.cancel() : undefined)
+    waitUntil(work.then(discard).catch(log))
     throw unavailable(new Error(`No answer within ${ANSWER_WITHIN_MS} ms`))
   }
 
@@ -89,7 +91,32 @@ export function serve(path: string, verbs: Verbs): ServedRoute {
     const verb = Object.hasOwn(verbs, method) && verbs[method as Verb]
     if (!verb) throw new AppError(isThere ? 'method_not_allowed' : 'not_found')
     exchange.pathParams = readPathParams(path, new URL(request.url).pathname)
-    return verb.run(exchange)
+    return begun(await verb.run(exchange), exchange)
+  }
+
+  /**
+   * A body that is sent while it is read has its first part read here: what fails until then is answered as a failure.
+   * What fails later is told to the log, since the line of the request says only that it began.
+   */
+  async function begun(reply: Reply, { request, requestId }: Exchange): Promise<Reply> {
+    if (!(reply.body instanceof ReadableStream) || request.method === 'HEAD') return reply
+    const reader = reply.body.getReader()
+    let first: Awaited<ReturnType<typeof reader.read>> | undefined = await reader.read()
+    const source = {
+      async pull(controller: ReadableStreamDefaultController) {
+        try {
+          const { done, value } = first ?? (await reader.read())
+          first = undefined
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (failure) {
+          logBackgroundFailure(requestId, path, failure)
+          throw failure
+        }
+      },
+      cancel: (reason: unknown) => reader.cancel(reason),
+    }
+    return { ...reply, body: new ReadableStream(source, { highWaterMark: 0 }) }
   }
 
   function respond(reply: Reply, exchange: Exchange, failure?: AppError): Response {

@@ -74,6 +74,11 @@ async function count(counter: Counter, connection: NonNullable<typeof connecting
   const { success, remaining, reset, reason } = await limiterOf(counter).limit(key, { rate: counter.weight })
   // The limiter lets pass what it had no time for.
   if (reason === 'timeout') throw new Error('no answer in time')
+  if (!Number.isFinite(remaining)) {
+    // The limiter took it for a limit that is used up.
+    usedUp.clear()
+    throw new Error('it answers something else than a count')
+  }
   return { admitted: success, remaining, windowEndsAt: new Date(reset) }
 }
 

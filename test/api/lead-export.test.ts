@@ -141,7 +141,8 @@ describe('how an export is read', () => {
     await storeMany(20_000)
     const response = await request({ format: 'ndjson' })
     const reader = response.body?.getReader()
-    expect(fetched()).toBe(0)
+    // To know that it can be read at all.
+    expect(fetched()).toBe(BATCH)
 
     let read = 0
     let furthestAhead = 0

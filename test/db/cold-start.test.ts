@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { MongoClient } from 'mongodb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { allCollections } from '../../lib/domain/registry.js'
@@ -146,6 +147,44 @@ describe('a deployment whose environment is not valid', () => {
     expect(String(log.mock.lastCall)).toContain('ADMIN_TOKEN must have at least 32 characters')
     for (const said of [...refused.map(({ text }) => text), ready.text, String(log.mock.calls)])
       expect(said).not.toContain('too-short-a-secret')
+  })
+})
+
+describe('a deployment whose name server is silent', () => {
+  it('is without its database after seconds, as with one that is away, and tries again', async () => {
+    vi.stubEnv('LOG_LEVEL', 'silent')
+    const lookUp = vi.spyOn(dns.promises, 'resolve').mockReturnValue(new Promise<never>(() => {}))
+    deployment = await deploy({ MONGO_URI: 'mongodb+srv://user:pw@cluster0.leadline.example/leadline' })
+    const startedAt = performance.now()
+
+    const answers = await Promise.all([
+      call(deployment.leads, 'POST', '/api/leads', { body: { microsite: 'site', phone: '9811100000' } }),
+      call(deployment.leads, 'GET', '/api/leads', { token: adminToken() }),
+      call(deployment.widgetConfig, 'GET', '/api/widget-config/site'),
+    ])
+
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 200])
+    // What the connection is given, and what a busy machine adds.
+    expect(performance.now() - startedAt).toBeLessThan(6_000)
+    lookUp.mockRejectedValue(new Error('querySrv ENOTFOUND'))
+    await expect(deployment.database()).rejects.toMatchObject({ cause: { message: 'querySrv ENOTFOUND' } })
+  })
+
+  it('leaves no connection open that comes too late', async () => {
+    let connected = () => {}
+    vi.spyOn(MongoClient.prototype, 'connect').mockImplementation(function (this: MongoClient) {
+      return new Promise(resolve => {
+        connected = () => resolve(this)
+      })
+    })
+    const close = vi.spyOn(MongoClient.prototype, 'close').mockResolvedValue()
+    deployment = await deploy({ MONGO_URI: 'mongodb://127.0.0.1:1/leadline' })
+
+    await expect(deployment.database()).rejects.toMatchObject({ code: 'unavailable' })
+
+    const before = close.mock.calls.length
+    connected()
+    await vi.waitFor(() => expect(close).toHaveBeenCalledTimes(before + 1))
   })
 })
 

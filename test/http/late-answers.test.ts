@@ -72,3 +72,20 @@ it.each([
     ...told,
   ])
 })
+
+it('is read no further where it would have been sent while it is read', async () => {
+  let isClosed = false
+  async function* chunks() {
+    try {
+      for (;;) yield new Uint8Array(1)
+    } finally {
+      isClosed = true
+    }
+  }
+  const asked = call(served, 'GET', '/api/answer')
+  await vi.advanceTimersByTimeAsync(ANSWER_WITHIN_MS)
+  await asked
+  end(ok(ReadableStream.from(chunks())))
+
+  await vi.waitFor(() => expect(isClosed).toBe(true))
+})

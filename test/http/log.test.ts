@@ -4,6 +4,7 @@ import { z } from 'zod'
 import leadsRoute from '../../api/leads/index.js'
 import { ConfigurationError } from '../../lib/env.js'
 import { AppError } from '../../lib/errors.js'
+import { exported } from '../../lib/http/export.js'
 import { ok } from '../../lib/http/reply.js'
 import { route } from '../../lib/http/route.js'
 import { serve } from '../../lib/http/serve.js'
@@ -118,6 +119,59 @@ describe('a request', () => {
         fields: { level: 'error', status: 503, code: 'unavailable', cause: { message: 'refused' } },
       },
     ])
+  })
+
+  it('is followed by why a file broke off that was sent while it was read', async () => {
+    async function* rows() {
+      yield { id: 1 }
+      throw new AppError('unavailable', undefined, { cause: new Error('refused') })
+    }
+    const file = serve('/api/files/:id', {
+      GET: route({ summary: 'File', access: 'public', limit: 'config', responses }, () =>
+        exported('rows', 'ndjson', rows(), {}),
+      ),
+    })
+
+    await expect(
+      call(file, 'GET', '/api/files/1', { headers: { 'x-request-id': 'req-3' } }),
+    ).rejects.toThrow()
+
+    expect(lines).toMatchObject([
+      { stream: 'out', fields: { requestId: 'req-3', status: 200 } },
+      {
+        stream: 'error',
+        fields: {
+          requestId: 'req-3',
+          route: '/api/files/:id',
+          background: true,
+          cause: { message: 'refused' },
+        },
+      },
+    ])
+  })
+
+  it('is no failure where the client of such a file goes away', async () => {
+    let isClosed = false
+    async function* rows() {
+      try {
+        for (;;) yield { id: 1 }
+      } finally {
+        isClosed = true
+      }
+    }
+    const file = serve('/api/files/:id', {
+      GET: route({ summary: 'File', access: 'public', limit: 'config', responses }, () =>
+        exported('rows', 'ndjson', rows(), {}),
+      ),
+    })
+
+    const { body } = await file.fetch(new Request('https://leadline.example/api/files/1'))
+    const reader = body?.getReader()
+    await reader?.read()
+    await reader?.cancel(new Error('gone'))
+
+    expect(isClosed).toBe(true)
+    expect(lines).toMatchObject([{ fields: { status: 200 } }])
   })
 
   it('says what is wrong with the environment by the names of its variables', async () => {

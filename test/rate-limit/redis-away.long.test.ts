@@ -71,6 +71,7 @@ describe.runIf(inject('redisInstalled'))('a Redis that fails', () => {
     ['is gone', () => rest.close()],
     ['has lost what is behind it', () => redis.kill()],
     ['does not answer', () => rest.stall()],
+    ['answers something else', () => rest.mumble()],
   ])(
     'that %s leaves the count to MongoDB within the time-out, and is left alone for a while',
     async (_, fail) => {
@@ -139,4 +140,18 @@ describe.runIf(inject('redisInstalled'))('a Redis that fails', () => {
 
     expect(await enforceLimit('login', 'a', new Date())).toMatchObject({ remaining: 0 })
   })
+
+  it.each(['csv', 'json', 'ndjson'])(
+    'lets nobody begin a file (%s) that there is no database for',
+    async format => {
+      await start(PATIENT)
+      const { default: file } = await import('../../api/leads/export.js')
+      await database.refuse()
+
+      const answer = await call(file, 'GET', `/api/leads/export?format=${format}`, { token: adminToken() })
+
+      expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(answer.headers.get('retry-after')).toBe('5')
+    },
+  )
 })

@@ -16,6 +16,8 @@ export interface UpstashRest {
   requests: number
   /** Accepts requests and leaves them unanswered until `close`. */
   stall(): void
+  /** From now on answers every command with a status and no numbers. */
+  mumble(): void
   /** Leaves the port with nothing on it. */
   close(): Promise<void>
 }
@@ -25,7 +27,7 @@ type Command = readonly unknown[]
 
 export async function startUpstashRest({ client }: RedisServer): Promise<UpstashRest> {
   let stalled = false
-  const run = translated(client)
+  let run = translated(client)
   const server = createServer((request, response) => {
     rest.requests += 1
     if (!stalled) void answer(request, response, rest.token, run)
@@ -38,6 +40,9 @@ export async function startUpstashRest({ client }: RedisServer): Promise<Upstash
     requests: 0,
     stall() {
       stalled = true
+    },
+    mumble() {
+      run = async () => 'OK'
     },
     async close() {
       server.closeAllConnections()
