@@ -92,11 +92,7 @@ async function connect(): Promise<Db> {
     // Whatever it was (no route, no DNS record, refused credentials), for a client the database is away.
     throw unavailable(error)
   }
-  const connection = shared[slot]
-  onHeartbeatHung(client, () => {
-    // It may hang with several servers, and is replaced after the first.
-    if (shared[slot] === connection) void closeDatabase().catch(() => {})
-  })
+  onHeartbeatHung(client, () => void closeDatabase().catch(() => {}))
   // Vercel suspends an idle instance: this lets the pool close its idle connections first.
   attachDatabasePool(client)
   return client.db(name)

@@ -1,4 +1,4 @@
-import type { MongoClient, ServerHeartbeatStartedEvent } from 'mongodb'
+import type { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { call } from '../support/request.js'
@@ -28,31 +28,6 @@ it('an instance whose driver has stopped asking for the database finds it again'
 
   // Where the server reports a topologyVersion, the driver finds it by itself.
   await vi.waitFor(async () => expect(await captureStatus()).toBe(201), { timeout: 20_000, interval: 100 })
-})
-
-it('a client that hangs is replaced once, however many of its servers it hangs in asking', async () => {
-  const { clients } = observeClients()
-  deployment = await deploy({ MONGO_URI: proxy.uri })
-  expect(await captureStatus()).toBe(201)
-  const [hanging] = clients as [MongoClient]
-  // It cannot say goodbye to servers that do not listen.
-  vi.spyOn(hanging, 'close').mockReturnValue(new Promise(() => {}))
-
-  for (const connectionId of ['one.example:27017', 'two.example:27017']) {
-    hanging.emit('serverHeartbeatStarted', { connectionId } as ServerHeartbeatStartedEvent)
-    await new Promise(resolve => setTimeout(resolve, 1_000))
-  }
-  await vi.waitFor(
-    async () => {
-      await captureStatus()
-      expect(clients).toHaveLength(2)
-    },
-    { timeout: 20_000, interval: 100 },
-  )
-  await new Promise(resolve => setTimeout(resolve, 2_000))
-
-  expect(await captureStatus()).toBe(201)
-  expect(clients).toHaveLength(2)
 })
 
 it('a client that is idle keeps being used', async () => {
