@@ -30,17 +30,6 @@ it('an instance whose driver has stopped asking for the database finds it again'
   await vi.waitFor(async () => expect(await captureStatus()).toBe(201), { timeout: 20_000, interval: 100 })
 })
 
-it('a client that is idle keeps being used', async () => {
-  const { clients } = observeClients()
-  deployment = await deploy({ MONGO_URI: proxy.uri })
-  expect(await captureStatus()).toBe(201)
-
-  await new Promise(resolve => setTimeout(resolve, 8_000))
-
-  expect(await captureStatus()).toBe(201)
-  expect(clients).toHaveLength(1)
-})
-
 it('a client keeps being used whose process was suspended while a heartbeat was on its way', async () => {
   const { clients } = observeClients()
   deployment = await deploy({ MONGO_URI: proxy.uri })
