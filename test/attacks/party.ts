@@ -1,6 +1,7 @@
 import { ObjectId } from 'mongodb'
 import { createApiKey, Scope } from '../../lib/domain/accounts/api-keys.js'
 import { userProfiles } from '../../lib/domain/accounts/user-profiles.js'
+import { rememberAdmitted } from '../../lib/domain/calls/admitted-calls.js'
 import { saveConversation } from '../../lib/domain/calls/conversation-ingest.js'
 import { ConversationInput } from '../../lib/domain/calls/conversation-input.js'
 import { saveLeadSession } from '../../lib/domain/chats/chat-sessions.js'
@@ -65,7 +66,7 @@ export async function settle(role: Role): Promise<Party> {
     createApiKey({ name: canary(role, 'key'), scopes: [...Scope.options] }, ownerId, new Date()),
     storeProfile(role, ownerId, phoneNumber),
     storeMail(user.user.email),
-    storeCall(role, ownerId, sessionId),
+    storeCall(role, ownerId, sessionId, phoneNumber),
   ])
   return {
     user,
@@ -178,7 +179,12 @@ async function storeProfile(role: Role, userId: ObjectId, phoneNumber: string): 
 }
 
 /** A call with a turn, metered in the user's period. */
-async function storeCall(role: Role, userId: ObjectId, sessionId: string): Promise<void> {
+async function storeCall(
+  role: Role,
+  userId: ObjectId,
+  sessionId: string,
+  calledNumber: string,
+): Promise<void> {
   const call = ConversationInput.parse({
     userId: userId.toHexString(),
     phoneNumber: '+919811100009',
@@ -190,7 +196,9 @@ async function storeCall(role: Role, userId: ObjectId, sessionId: string): Promi
     duration: 60,
     status: 'completed',
   })
-  await saveConversation(call, {}, new Date())
+  const now = new Date()
+  await rememberAdmitted(sessionId, calledNumber, userId, now)
+  await saveConversation(call, {}, now)
 }
 
 async function storeMail(to: string): Promise<void> {

@@ -134,7 +134,7 @@ export const BY_DESIGN: Readonly<Record<string, ByDesign>> = {
     because: 'a visitor leaves a lead with the project; the same phone again counts on its first lead',
   },
   'POST /api/chat-sessions': {
-    changes: ['conversation', 'revision', 'updatedAt', 'phone', 'bhkType'].map(
+    changes: ['conversation', 'revision', 'updatedAt', 'phone', 'phoneRaw', 'bhkType', 'metadata'].map(
       field => `chatsessions.${field}`,
     ),
     adds: CAPTURED,
