@@ -37,10 +37,11 @@ const RedisToken = z.string().regex(/^[!-~]+$/, 'must be a token, without spaces
 // In an `Authorization` header, whose words and bytes it is compared by.
 const BearerToken = z.string().regex(/^[!-~]+$/, 'must consist of ASCII characters without spaces')
 
+// A name, in quotes or not, and an address in angle brackets, or an address alone.
 const MailAddress = z
   .string()
   .regex(
-    /^(?:[^<>\p{Cc}]*<[^\s<>@"',;]+@[^\s<>@"',;]+>|[^\s<>@"',;]+@[^\s<>@"',;]+)$/u,
+    /^(?:(?:"[^"\p{Cc}]*"|[^<>"\p{Cc}])*<[^\s<>@",;]+@[^\s<>@"',;]+>|[^\s<>@",;]+@[^\s<>@"',;]+)$/u,
     'must be an address like Leadline <no-reply@app.example.com>',
   )
 

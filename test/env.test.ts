@@ -351,6 +351,8 @@ describe('what mail needs', () => {
     '"Asha, Inc." <no-reply@mail.example.co.in>',
     'लीडलाइन <no-reply@example.com>',
     '<no-reply@localhost>',
+    '"Asha <Sales>" <no-reply@example.com>',
+    "O'Brien Homes <o'brien@example.com>",
   ])('is from %s as it is given', from => {
     expect(readEnv({ MAIL_FROM: from }).mailFrom).toBe(from)
   })
@@ -358,6 +360,7 @@ describe('what mail needs', () => {
   it.each([
     'Leadline',
     '"Leadline <no-reply@example.com>"',
+    '"Leadline <no-reply@example.com>',
     "'no-reply@example.com'",
     'a@example.com, b@example.com',
     'no-reply@example.com\r\nBcc: b@example.com',

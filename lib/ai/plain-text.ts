@@ -6,6 +6,7 @@ export function plainText(text: string, maxCharacters: number): string {
   const plain = text
     // Some more than is kept, for the markup in it.
     .slice(0, 4 * maxCharacters)
+    .replace(/\p{Surrogate}$/u, '')
     .replace(/```[a-z]*|`/gi, '')
     // Before links and tags: what is left without it may be one.
     .replace(/\*\*|__/g, '')

@@ -25,6 +25,7 @@ it('ends behind a sentence where there is one, else behind a word, and is never 
   expect(plainText('word '.repeat(20), 12)).toBe('word word…')
   expect(plainText('x'.repeat(50), 10)).toHaveLength(10)
   expect(plainText('😀'.repeat(20), 10)).toBe(`${'😀'.repeat(4)}…`)
+  expect(plainText(`${'`'.repeat(38)}a😀`, 10)).toBe('a')
 })
 
 it('takes no longer for what is made to take long', () => {

@@ -9,6 +9,7 @@ import { CountedType } from '../../lib/domain/events/event-counts.js'
 import { SummaryFilter, summariseEvents } from '../../lib/domain/events/event-summary.js'
 import { recount } from '../../lib/domain/events/recount.js'
 import { listPhoneNumbers, PhoneNumberFilter } from '../../lib/domain/phones/phone-numbers.js'
+import { findPeriodBefore, newPeriod } from '../../lib/domain/usage/usage-periods.js'
 import { emptyDatabase, testDatabase } from '../support/database.js'
 import { type Cost, costOf, listenToCommands, type SentCommand } from '../support/fixtures/commands.js'
 import { storedLead } from '../support/fixtures/leads.js'
@@ -189,6 +190,25 @@ describe.runIf(testDatabase().kind === 'embedded')('what is read', () => {
       expect(find?.stages).toEqual(['LIMIT', 'FETCH', 'IXSCAN'])
       expect(find?.documents).toBeLessThanOrEqual(most)
     })
+  })
+
+  it('to find the period that a call began in is no more after ten years', async () => {
+    await emptyDatabase()
+    const monthAt = (i: number) => new Date(Date.UTC(2016, i, 5))
+    const entitlementOf = (i: number) => ({
+      plan: 'basic' as const,
+      period: { id: `sub_1:${monthAt(i).toISOString()}`, start: monthAt(i), end: monthAt(i + 1) },
+    })
+    await store('usageperiods', 120, i => newPeriod(owner, entitlementOf(i), monthAt(i)))
+    const renewed = { plan: 'basic', stripeSubscriptionId: 'sub_1', currentPeriodStart: monthAt(120) }
+    const { usageperiods } = await costsOf(async () => {
+      const found = await findPeriodBefore(owner, renewed, new Date(monthAt(120).getTime() - 1))
+      expect(found).toBe(entitlementOf(119).period.id)
+    })
+    expect(usageperiods).toEqual([expect.objectContaining({ index: 'user_newest', documents: 1 })])
+    // The first moment of a month of 31 days, and its last.
+    for (const at of [monthAt(0), new Date(monthAt(1).getTime() - 1)])
+      expect(await findPeriodBefore(owner, renewed, at)).toBe(entitlementOf(0).period.id)
   })
 
   describe('of a year of counters', () => {

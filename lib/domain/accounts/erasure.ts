@@ -3,9 +3,8 @@ import { z } from 'zod'
 import { PasswordAttempt } from '../../auth/passwords.js'
 import { deleteCustomer } from '../../billing/checkout.js'
 import { collection } from '../../db/collection.js'
-import { rememberCallsOf } from '../calls/admitted-calls.js'
+import { eraseCallsOf } from '../calls/admitted-calls.js'
 import { conversationTurns } from '../calls/conversation-turns.js'
-import { conversations } from '../calls/conversations.js'
 import { forgetMails } from '../mail-outbox.js'
 import { releasePhoneNumbers } from '../phones/phone-assignments.js'
 import { REQUEST_LIFE_MS } from '../request-life.js'
@@ -138,9 +137,8 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
   const mails = account ? await forgetMails(account.email) : 0
   const emptied = await emptyAccount(userId, now)
   const numbers = await releasePhoneNumbers(userId, now)
-  await rememberCallsOf(userId, now)
   // Their turns after the calls: a post that finds no call adds no turn to it.
-  const calls = await (await conversations.open()).deleteMany({ userId })
+  const calls = await eraseCallsOf(userId, now)
   const [turns, profile, keys, ended, usage, projects] = await Promise.all([
     (await conversationTurns.open()).deleteMany({ userId }),
     eraseProfile(userId),
@@ -158,7 +156,7 @@ async function eraseAccount(userId: ObjectId, now: Date): Promise<Erasure> {
     usageperiods: usage.deletedCount,
     mailoutbox: mails,
     phonenumbers: numbers,
-    conversations: calls.deletedCount,
+    conversations: calls,
     conversationturns: turns.deletedCount,
     widgetconfigs: projects,
   }

@@ -5,8 +5,8 @@ import { PlanName } from '../usage/plans.js'
 /** For so long a plan is kept whose payment failed. */
 const PAST_DUE_GRACE_MS = 7 * DAY_MS
 
-/** Longer than any month: what a subscription pays for at once is then more than one month. */
-const LONGEST_MONTH_MS = 32 * DAY_MS
+/** Longer than any month of usage: what a subscription pays for at once is then more than one month. */
+export const LONGEST_MONTH_MS = 32 * DAY_MS
 
 /** What a user pays for. Without Stripe's fields it was given by an operator, or is the old system's. */
 export const Subscription = z.object({

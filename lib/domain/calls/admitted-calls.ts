@@ -4,7 +4,7 @@ import { collection } from '../../db/collection.js'
 import { bulkUpsert, retryUpsert } from '../../db/upsert.js'
 import { digestOf } from '../digest.js'
 import { DAY_MS } from '../durations.js'
-import { conversations } from './conversations.js'
+import { type Conversation, conversations } from './conversations.js'
 
 /** A call goes on for hours, and what was posted of it in vain comes again. */
 const KEPT_MS = DAY_MS
@@ -48,17 +48,27 @@ export async function rememberAdmitted(
   await retryUpsert(() => admitted.updateOne(filter, update, { upsert: true }))
 }
 
-/** Remembers the calls of a user that may still go on, whether they were admitted or not: for its erasure. */
-export async function rememberCallsOf(userId: ObjectId, now: Date): Promise<void> {
-  const since = new Date(now.getTime() - KEPT_MS)
-  const found = await (await conversations.open())
-    .find({ userId, createdAt: { $gte: since } })
-    .project<{ sessionId: string; calledNumber?: string }>({ sessionId: 1, calledNumber: 1 })
+/**
+ * Deletes the calls of a user, for its erasure. Those that may still go on are remembered first, whether they were
+ * admitted or not; one that is stored meanwhile stays for the next time. Returns how many were deleted.
+ */
+export async function eraseCallsOf(userId: ObjectId, now: Date): Promise<number> {
+  const calls = await conversations.open()
+  const recently = { $gte: new Date(now.getTime() - KEPT_MS) }
+  const recent = await calls
+    .find({ userId, createdAt: recently })
+    .project<Pick<Conversation, '_id' | 'sessionId' | 'calledNumber'>>({ sessionId: 1, calledNumber: 1 })
     .toArray()
-  const upserts = found.flatMap(({ sessionId, calledNumber }) =>
+  const upserts = recent.flatMap(({ sessionId, calledNumber }) =>
     calledNumber === undefined ? [] : [admission(sessionId, calledNumber, userId, now)],
   )
   await bulkUpsert(await admittedCalls.open(), upserts)
+  const remembered = { _id: { $in: recent.map(({ _id }) => _id) } }
+  const { deletedCount } = await calls.deleteMany({
+    userId,
+    $or: [remembered, { createdAt: { $not: recently } }],
+  })
+  return deletedCount
 }
 
 function admission(sessionId: string, calledNumber: string, userId: ObjectId, now: Date) {

@@ -2,7 +2,7 @@ import { type Filter, type MatchKeysAndValues, ObjectId, type UpdateFilter } fro
 import { z } from 'zod'
 import { collection } from '../../db/collection.js'
 import { retryUpsert } from '../../db/upsert.js'
-import type { Entitlement, Subscription } from '../billing/subscriptions.js'
+import { type Entitlement, LONGEST_MONTH_MS, type Subscription } from '../billing/subscriptions.js'
 import { PlanLimits, PlanName, plans } from './plans.js'
 import { type Counted, UsageEntry } from './usage-entries.js'
 
@@ -119,7 +119,8 @@ export async function findPeriodBefore(
 ): Promise<string | undefined> {
   const { stripeSubscriptionId: id, currentPeriodStart } = subscription ?? {}
   if (!id || !currentPeriodStart || at >= currentPeriodStart) return undefined
-  const covers = { userId, start: { $lte: at }, end: { $gt: at } }
+  const start = { $gt: new Date(at.getTime() - LONGEST_MONTH_MS), $lte: at }
+  const covers = { userId, start, end: { $gt: at } }
   const found = await (await usagePeriods.open())
     .find(covers)
     .sort({ start: -1, _id: -1 })

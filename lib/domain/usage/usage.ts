@@ -191,13 +191,13 @@ function startOf(periodId: string): Date {
 }
 
 /**
- * Periods that were read without their entries as rows. Those are read only where some may be over that nobody has
- * given back yet: the row of a month says what its report does.
+ * Periods that were read without their entries as rows. Those are read where there are some, since some may be over
+ * that nobody has given back yet, or a sweep is just giving back: the row of a month says what its report does.
  */
 async function toRows(periods: readonly UsagePeriod[], now: Date): Promise<UsageRow[]> {
-  const due = periods.filter(({ sweepAt, limits }) => sweepAt && sweepAt <= now && !isUnlimited(limits))
-  const which = { _id: { $in: due.map(({ _id }) => _id) } }
-  const read = due.length > 0 ? await (await usagePeriods.open()).find(which).toArray() : []
+  const open = periods.filter(({ sweepAt, limits }) => sweepAt && !isUnlimited(limits))
+  const which = { _id: { $in: open.map(({ _id }) => _id) } }
+  const read = open.length > 0 ? await (await usagePeriods.open()).find(which).toArray() : []
   const withEntries = new Map(read.map(period => [period._id, period]))
   return periods.map(period => toRow(withEntries.get(period._id) ?? period, now))
 }

@@ -206,6 +206,33 @@ describe('an erasure', () => {
     },
   )
 
+  it('leaves to nobody the rest of a call whose first post is under way, at any interleaving', async () => {
+    for (let writes = 0, paused = true; paused; writes++) {
+      await emptyDatabase()
+      const { user, password } = await createTestUser()
+      await addPhoneNumbers([{ phoneNumber: NUMBER }], NOW)
+      await assignPhoneNumber(user._id, NUMBER, NOW)
+      const called = turnPost({ to: NUMBER, sessionId: 'CA1' })
+      const post = () => saveConversation(ConversationInput.parse(called), {}, NOW)
+      // It has found whose the call is, and is about to store it.
+      const first = await pauseAfterWrites(1, post)
+
+      const erasing = await pauseAfterWrites(writes, () => deleteAccount(user, password, request))
+      await first.finish()
+      paused = erasing.paused
+      await erasing.finish()
+      const next = await createTestUser()
+      await assignPhoneNumber(next.user._id, NUMBER, NOW)
+      await post().catch(() => {})
+      const calls = db().collection('conversations')
+      expect(await calls.countDocuments({ userId: next.user._id }), `after ${writes} writes`).toBe(0)
+
+      await finishErasures(LATER)
+      await expect(post()).rejects.toMatchObject({ code: 'not_found' })
+      expect(await calls.countDocuments()).toBe(0)
+    }
+  })
+
   it('takes leads and chats from the user with the projects, those of captures that were under way too', async () => {
     const { user, password } = await settleIn()
     const capture = async (projectId: string, ownerId = user._id) => {

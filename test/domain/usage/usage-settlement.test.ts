@@ -66,6 +66,10 @@ describe('a reservation', () => {
       expect(items).toMatchObject([{ calls: unused }])
       expect(await usageOf(userId, now)).toEqual(items)
     }
+    // Nor while a sweep has the period to itself.
+    const sweep = await pauseAfterWrites(1, () => sweepUsage(later(2 * MINUTE_MS)))
+    expect(await usageOf(userId, later(2 * MINUTE_MS))).toMatchObject([{ calls: unused }])
+    await sweep.finish()
   })
 
   it('lasts two minutes more when it is asked for again', async () => {
