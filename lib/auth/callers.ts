@@ -53,7 +53,7 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
     case 'operator':
       return caller.kind === 'user' || caller.kind === 'admin' || isServiceFor(caller, scope)
     case 'service':
-      return caller.kind === 'admin' || (isServiceFor(caller, scope) && !isOwned(caller))
+      return caller.kind === 'admin' || (isServiceFor(caller, scope) && !caller.key.ownerId)
     case 'admin':
       return caller.kind === 'admin'
     case 'cron':
@@ -61,13 +61,8 @@ function mayUse(caller: Caller, access: Access, scope: Scope | undefined): boole
   }
 }
 
-function isServiceFor(caller: Caller, scope: Scope | undefined): boolean {
+function isServiceFor(caller: Caller, scope: Scope | undefined): caller is ServiceCaller {
   return caller.kind === 'service' && scope !== undefined && caller.key.scopes.includes(scope)
-}
-
-/** Whether a caller is a user's own key. */
-function isOwned(caller: Caller): boolean {
-  return caller.kind === 'service' && caller.key.ownerId !== undefined
 }
 
 /** What of the site half's data a caller may see. */
