@@ -1,4 +1,16 @@
 import { z } from 'zod'
+import {
+  BearerToken,
+  Duration,
+  Flag,
+  List,
+  MailAddress,
+  MongoUri,
+  Origin,
+  Prices,
+  RedisToken,
+  RedisUrl,
+} from './env-formats.js'
 
 /** A deployment whose environment is wrong. Its problems name variables and rules, never a value. */
 export class ConfigurationError extends Error {
@@ -11,75 +23,18 @@ export class ConfigurationError extends Error {
   }
 }
 
-const mongoUri = z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must start with mongodb:// or mongodb+srv://')
-
-const Origin = z.string().transform((text, context) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '') {
-    context.addIssue('must consist of origins like https://app.example.com')
-    return z.NEVER
-  }
-  return url.origin
-})
-
-const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]']
-
-// The token goes with every request; what fetch says of credentials in a URL would have them in the log.
-const RedisUrl = z.string().refine(text => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isPrivate =
-    url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.includes(url.hostname))
-  return isPrivate && url.username === '' && url.password === ''
-}, 'must be a URL like https://name.upstash.io')
-
-const RedisToken = z.string().regex(/^[!-~]+$/, 'must be a token, without spaces')
-
-// In an `Authorization` header, whose words and bytes it is compared by.
-const BearerToken = z.string().regex(/^[!-~]+$/, 'must consist of ASCII characters without spaces')
-
-// A name, in quotes or not, and an address in angle brackets, or an address alone.
-const MailAddress = z
-  .string()
-  .regex(
-    /^(?:(?:"[^"\p{Cc}]*"|[^<>"\p{Cc}])*<[^\s<>@",;]+@[^\s<>@"',;]+>|[^\s<>@",;]+@[^\s<>@"',;]+)$/u,
-    'must be an address like Leadline <no-reply@app.example.com>',
-  )
-
-const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 }
-
-/** A duration like `15m` or `7d`, in seconds. */
-const Duration = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[smhd]$/, 'must be a duration like 15m, 12h or 7d')
-  .transform(text => Number.parseInt(text, 10) * SECONDS[text.slice(-1) as keyof typeof SECONDS])
-
-const Flag = z
-  .enum(['true', 'false'], 'must be true or false')
-  .default('false')
-  .transform(value => value === 'true')
-
-const list = z
-  .string()
-  .default('')
-  .transform(text => text.split(/[\s,]+/).filter(item => item !== ''))
-
-/** A Stripe price or, of before prices, a plan: the first is sold, and all of them are known. */
-const Prices = list.pipe(
-  z.array(z.string().regex(/^(price|plan)_\w+$/, 'must consist of price ids like price_1AbC')),
-)
-
 const Variables = z.object({
-  MONGO_URI: mongoUri.optional(),
-  MONGODB_URI: mongoUri.optional(),
+  MONGO_URI: MongoUri.optional(),
+  MONGODB_URI: MongoUri.optional(),
   DATA_STORE: z.enum(['mongo', 'file'], 'must be mongo or file').optional(),
   ADMIN_TOKEN: BearerToken.min(32, 'must have at least 32 characters').optional(),
   // Half of the others: what Vercel's documentation of crons asks for, and all that it opens is the maintenance.
   CRON_SECRET: BearerToken.min(16, 'must have at least 16 characters').optional(),
-  APP_ORIGINS: list.pipe(z.array(Origin)),
+  APP_ORIGINS: List.pipe(z.array(Origin)),
   APP_URL: Origin.optional(),
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AUTH_SECRET_PREVIOUS: z.string().min(32, 'must have at least 32 characters').optional(),
-  ACCESS_TOKEN_TTL: Duration.default(7 * SECONDS.d),
+  ACCESS_TOKEN_TTL: Duration.prefault('7d'),
   AUTH_STRICT_SIGNUP: Flag,
   PASSWORD_BLOCKLIST: Flag,
   BCRYPT_COST: z.coerce.number('must be a number').int().min(4).max(16).default(12),
@@ -89,7 +44,7 @@ const Variables = z.object({
     .min(7, 'must be at least 7')
     .max(3_650)
     .optional(),
-  AI_MODELS: list.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
+  AI_MODELS: List.transform(models => (models.length > 0 ? models : ['gpt-4', 'gpt-3.5-turbo'])),
   OPENAI_API_KEY: z
     .string()
     .regex(/^[!-~]{8,}$/, 'must be a key, without spaces')

@@ -52,7 +52,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'billing', files: /^lib\/billing\//, imports: ['env', 'errors'] },
   { name: 'ai', files: /^lib\/ai\//, imports: ['env', 'errors'] },
   { name: 'db', files: /^lib\/db\//, imports: ['env', 'errors', 'with-timeout'] },
-  { name: 'env', files: /^lib\/env\.ts$/, imports: [] },
+  { name: 'env', files: /^lib\/env(-formats)?\.ts$/, imports: [] },
   { name: 'errors', files: /^lib\/errors\.ts$/, imports: [] },
   { name: 'with-timeout', files: /^lib\/with-timeout\.ts$/, imports: [] },
   {
